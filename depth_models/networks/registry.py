@@ -20,12 +20,13 @@ class DepthNetwork(nn.Module):
     Attributes:
         name: the registry's name.
         config: keyword arguments that build the same architecture again (pretrained weights are not part of it).
-        stride: height and width of the input must be multiples of this.
+        stride: height and width of the input must be multiples of this. 16 serves encoders of stride 32 too, as every
+            decoder resizes to its skip connection: 240 rows go 120, 60, 30, 15, 8 and back.
         small: a configuration that builds and runs in a moment, for tests and dry runs; `small_size` is its input.
     """
 
     name: ClassVar[str]
-    stride: ClassVar[int] = 32
+    stride: ClassVar[int] = 16
     small: ClassVar[dict[str, Any]] = {}
     small_size: ClassVar[tuple[int, int]] = (64, 96)
     config: dict[str, Any]

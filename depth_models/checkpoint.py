@@ -1,0 +1,194 @@
+"""One self-describing file per trained network: weights, architecture, preprocessing and training record.
+
+The container is safetensors: a JSON header and raw tensors. Loading one runs no code of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from depth_models.errors import DepthModelsError
+from depth_models.files import share_folder, written_whole
+from depth_models.networks import create_network, list_networks
+from depth_models.networks.registry import DepthNetwork
+from depth_models.preprocess import Preprocess
+
+FORMAT = "depth_models"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network.
+
+    Attributes:
+        network: its registry name.
+        config: keyword arguments that build it.
+        preprocess: how its input is made.
+        tensors: its state dict, float32.
+        record: how it was made: data, seed, steps, package version, command, metrics. Plain JSON values.
+        source: the file it came from, or ''.
+    """
+
+    network: str
+    config: dict[str, Any]
+    preprocess: Preprocess
+    tensors: dict[str, Tensor]
+    record: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    @classmethod
+    def of(cls, network: DepthNetwork, preprocess: Preprocess, record: dict[str, Any] | None = None) -> Checkpoint:
+        """The checkpoint of a network in memory."""
+        tensors = {k: v.detach().cpu() for k, v in network.state_dict().items() if not _is_counter(k)}
+        return cls(network.name, dict(network.config), preprocess, tensors, record or {})
+
+    def build(self) -> DepthNetwork:
+        """The network with these weights, in eval mode.
+
+        Raises:
+            DepthModelsError: unknown network or option; tensors missing, unknown, of another shape, or not finite.
+        """
+        with torch.device("meta"):  # shapes only: no random initialisation of 200 M parameters to be overwritten
+            network = create_network(self.network, **self.config)
+        own = {k: v for k, v in network.state_dict().items() if not _is_counter(k)}
+        self._check({k: tuple(v.shape) for k, v in own.items()})
+        network = network.to_empty(device="cpu")
+        counters = {k: torch.zeros_like(v) for k, v in network.state_dict().items() if _is_counter(k)}
+        network.load_state_dict({**self.tensors, **counters})
+        return network.eval()
+
+    def _check(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        problems = [f"{k} is missing" for k in shapes if k not in self.tensors]
+        problems += [f"{k} is unknown" for k in self.tensors if k not in shapes]
+        for name, tensor in self.tensors.items():
+            if name in shapes and tuple(tensor.shape) != shapes[name]:
+                problems.append(f"{name} has shape {tuple(tensor.shape)}, expected {shapes[name]}")
+            elif not torch.isfinite(tensor).all():
+                problems.append(f"{name} has values that are NaN or infinite")
+        if problems:
+            more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+            raise DepthModelsError(
+                f"{self.source or 'checkpoint'}: its tensors do not fit network {self.network!r} with {self.config}: "
+                f"{'; '.join(problems[:3])}{more}. Save it again with the version of the package that trained it."
+            )
+
+    def save(self, path: str | Path, dtype: torch.dtype = torch.float32) -> None:
+        """Write the file; it is complete or absent.
+
+        Args:
+            path: ends in .safetensors by convention.
+            dtype: of the stored floating-point tensors; float16 halves the file and is exact to 3 digits.
+
+        Raises:
+            DepthModelsError: the file cannot be written, or a weight does not fit `dtype`'s range.
+        """
+        from safetensors.torch import save
+
+        tensors = {k: v.to(dtype).contiguous() for k, v in self.tensors.items()}
+        if any(not torch.isfinite(v).all() for v in tensors.values()):
+            raise DepthModelsError(f"{path}: weights are NaN, or too large for {dtype}; nothing was written")
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "network": self.network,
+            "config": self.config,
+            "preprocess": self.preprocess.to_dict(),
+            "record": self.record,
+        }
+        with written_whole(path) as temporary:
+            temporary.write_bytes(save(tensors, metadata={FORMAT: json.dumps(document)}))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Checkpoint:
+        """Read a file that `save` wrote, whatever its suffix.
+
+        Raises:
+            DepthModelsError: no such file, not safetensors (a pickle, say), truncated, not one of ours, or newer.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = Path(path)
+        if not path.is_file():
+            raise DepthModelsError(f"{path}: no such checkpoint file")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise DepthModelsError(
+                f"{path}: not a complete safetensors file ({error}). Pickled weights (.pth, .pt) are refused because "
+                "loading them can run code; was the download cut short?"
+            ) from error
+        document = _document(path, metadata)
+        return cls(
+            document["network"],
+            document["config"],
+            Preprocess.from_dict(document["preprocess"]),
+            tensors,
+            document["record"],
+            str(path),
+        )
+
+
+def _is_counter(name: str) -> bool:
+    """BatchNorm's step counter: not used in inference, and not a weight."""
+    return name.endswith("num_batches_tracked")
+
+
+def _document(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    """The file's description, checked."""
+    try:
+        document = json.loads(metadata[FORMAT])
+        format_name, version = document["format"], int(document["version"])
+        complete = all(isinstance(document[k], dict) for k in ("config", "preprocess", "record"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DepthModelsError(
+            f"{path}: a safetensors file without this package's description; it holds tensors, not a checkpoint"
+        ) from error
+    if format_name != FORMAT or not complete or not isinstance(document.get("network"), str):
+        raise DepthModelsError(f"{path}: the file's description is malformed; save it again with depth_models")
+    if version > VERSION:
+        raise DepthModelsError(
+            f"{path}: format version {version}, and this package reads up to {VERSION}; upgrade depth_estimation_ros"
+        )
+    if document["network"] not in list_networks():
+        raise DepthModelsError(
+            f"{path}: unknown network {document['network']!r}; this package has {', '.join(list_networks())}"
+        )
+    return document
+
+
+def bundled() -> dict[str, Path]:
+    """The checkpoints that come with the package, by name."""
+    return {path.stem: path for path in sorted(share_folder("weights").glob("*.safetensors"))}
+
+
+def find_checkpoint(name_or_path: str | Path) -> Path:
+    """The file of a bundled checkpoint by name, or the path itself.
+
+    Raises:
+        DepthModelsError: neither; the message says how to get weights for that network.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    name = str(name_or_path)
+    if name in (files := bundled()):
+        return files[name]
+    known = ", ".join(files) or "none"
+    if name in list_networks():
+        raise DepthModelsError(
+            f"no weights are bundled for {name!r} (bundled: {known}). Train them: depth-models train config/{name}.yaml "
+            f"--data FILE.mat --out {name}.safetensors; or point to yours: a path instead of the name, "
+            "in ROS the parameter weights:=/path/to/file.safetensors"
+        )
+    raise DepthModelsError(
+        f"{name!r} is neither a file nor a bundled checkpoint (bundled: {known}) nor a network ({', '.join(list_networks())})"
+    )

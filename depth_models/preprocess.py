@@ -1,0 +1,195 @@
+"""uint8 RGB to network input, and the network's depth back to the source's size and focal length.
+
+`Preprocess` is data: it is stored with the weights, so a checkpoint is never fed an image prepared another way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from depth_models.errors import DepthModelsError
+from depth_models.types import Depth
+
+# Two network pixels whose depths differ by more than this ratio lie on different surfaces (see `upsample_depth`).
+EDGE_RATIO = 1.05
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where an image lies on the network's canvas: scaled by (scale_y, scale_x), then padded.
+
+    Attributes:
+        height, width: the image's size on the canvas, pixels.
+        top, left: its first row and column there, pixels.
+        scale_y, scale_x: canvas pixels per source pixel; equal but for rounding to whole pixels.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+    scale_y: float
+    scale_x: float
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How an image becomes a network's input.
+
+    The image is letterboxed: scaled until it fits the canvas, its aspect kept, and padded with the mean colour. Keeping
+    the aspect keeps fx = fy on the canvas, which one canonical focal length needs, and a fixed canvas is what compiled
+    back-ends and the networks with linear layers need. The padding's depth is thrown away.
+
+    Attributes:
+        height, width: the canvas, pixels.
+        mean, std: per channel (R, G, B), of values in 0 to 1.
+        focal_px: canonical focal length in canvas pixels, or None where the network was trained without one. A network
+            trained at focal length f_c predicts f_c / f times the metres of an image whose focal length is f.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    focal_px: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
+        numbers = [self.height, self.width, *self.std, *([] if self.focal_px is None else [self.focal_px])]
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(math.isfinite(v) for v in [*numbers, *self.mean]):
+            raise DepthModelsError(f"preprocessing needs three finite values each for mean and std, got {self}")
+        if min(numbers) <= 0:
+            raise DepthModelsError(f"preprocessing needs positive sizes, std and focal length, got {self}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocess:
+        """The inverse of `to_dict`.
+
+        Raises:
+            DepthModelsError: keys missing or unknown, or values out of range.
+        """
+        names = {f.name for f in fields(cls)}
+        if not names - {"focal_px"} <= set(values) <= names:
+            raise DepthModelsError(f"preprocessing has the keys {sorted(values)}, expected {sorted(names)}")
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise DepthModelsError(f"preprocessing {values} is malformed: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    def letterbox(self, height: int, width: int) -> Letterbox:
+        """Where an image of `height` x `width` pixels lies on the canvas."""
+        scale = min(self.height / height, self.width / width)
+        # An image of extreme aspect still gets a pixel; one that fits exactly is not lost to rounding.
+        inner_h = min(max(round(height * scale), 1), self.height)
+        inner_w = min(max(round(width * scale), 1), self.width)
+        return Letterbox(
+            height=inner_h,
+            width=inner_w,
+            top=(self.height - inner_h) // 2,
+            left=(self.width - inner_w) // 2,
+            scale_y=inner_h / height,
+            scale_x=inner_w / width,
+        )
+
+    def canvas(self, rgb: np.ndarray) -> np.ndarray:
+        """Letterbox (H, W, 3) uint8 RGB to (height, width, 3) uint8.
+
+        Shrinks by area, which is the exact average of the source pixels under each canvas pixel (no aliasing, so one
+        scene looks alike from a VGA and from a 4K camera), and enlarges bilinearly.
+        """
+        box = self.letterbox(*rgb.shape[:2])
+        shrinks = box.scale_x < 1 or box.scale_y < 1
+        inner = cv2.resize(
+            rgb, (box.width, box.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+        if (box.height, box.width) == (self.height, self.width):
+            return np.ascontiguousarray(inner)
+        canvas = np.empty((self.height, self.width, 3), np.uint8)
+        canvas[:] = np.rint(np.multiply(self.mean, 255)).astype(np.uint8)
+        canvas[box.top : box.top + box.height, box.left : box.left + box.width] = inner
+        return canvas
+
+    def normalise(self, canvas: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 on any device -> (N, 3, H, W) float32, mean subtracted and divided by std."""
+        mean = torch.tensor(self.mean, device=canvas.device).mul_(255)
+        std = torch.tensor(self.std, device=canvas.device).mul_(255)
+        return ((canvas.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
+
+    def metres_per_output(self, box: Letterbox, fx: float | None, fy: float | None) -> float:
+        """What the network's output is multiplied with to give metres, for a source of focal length fx, fy (pixels).
+
+        1 where either focal length is unknown: the image is then taken to have the canonical one.
+
+        Raises:
+            DepthModelsError: only one of fx and fy is given, or one is not positive and finite.
+        """
+        if fx is None and fy is None:
+            return 1.0
+        if fx is None or fy is None or not (0 < fx < math.inf and 0 < fy < math.inf):
+            raise DepthModelsError(f"fx and fy must both be positive pixels, or both be left out; got {fx} and {fy}")
+        if self.focal_px is None:
+            return 1.0
+        return math.sqrt(fx * box.scale_x * fy * box.scale_y) / self.focal_px
+
+    def restore(
+        self, depth: Tensor, height: int, width: int, fx: float | None = None, fy: float | None = None
+    ) -> Depth:
+        """Bring one depth map of the network back to its source.
+
+        Args:
+            depth: (1, H, W) float, on any device: the network's output for the canvas.
+            height, width: the source image's size, pixels.
+            fx, fy: the source's focal length in its pixels, or None.
+
+        Returns:
+            `Depth` of (height, width); values that are not positive and finite are invalid.
+        """
+        box = self.letterbox(height, width)
+        inner = depth[:, box.top : box.top + box.height, box.left : box.left + box.width].float()
+        metres = upsample_depth(inner[None], height, width)[0, 0] * self.metres_per_output(box, fx, fy)
+        valid = torch.isfinite(metres) & (metres > 0)
+        metres = torch.where(valid, metres, torch.nan)
+        return Depth(metres.cpu().numpy(), valid.cpu().numpy())
+
+
+def upsample_depth(depth: Tensor, height: int, width: int) -> Tensor:
+    """Resize (N, 1, h, w) depth to (N, 1, height, width): bilinear on a surface, nearest across an edge.
+
+    Bilinear alone invents metres between near and far at object edges (flying pixels, which a point cloud shows as
+    veils); nearest alone turns every slanted surface into steps. So the four samples around a pixel are blended only
+    where they agree within EDGE_RATIO.
+    """
+    if tuple(depth.shape[2:]) == (height, width):
+        return depth
+    smooth = F.interpolate(depth, (height, width), mode="bilinear", align_corners=False)
+    nearest = F.interpolate(depth, (height, width), mode="nearest-exact")
+    return torch.where(_on_edge(depth, height, width), nearest, smooth)
+
+
+def _on_edge(depth: Tensor, height: int, width: int) -> Tensor:
+    """(N, 1, height, width) bool: do the four samples that bilinear blends there differ by more than EDGE_RATIO?"""
+    padded = F.pad(depth, (1, 1, 1, 1), mode="replicate")
+    far = F.max_pool2d(padded, 2, stride=1)  # (N, 1, h + 1, w + 1): the 2 x 2 cell whose lower right corner is (i, j)
+    near = -F.max_pool2d(-padded, 2, stride=1)
+    edge = (far > EDGE_RATIO * near).squeeze(1)
+    rows, columns = _cells(depth.shape[2], height, depth.device), _cells(depth.shape[3], width, depth.device)
+    return edge[:, rows][:, :, columns].unsqueeze(1)
+
+
+def _cells(size: int, target: int, device: torch.device) -> Tensor:
+    """(target,) index of the cell (0 to size) between whose two samples each target pixel's centre falls."""
+    centres = (torch.arange(target, device=device) + 0.5) * (size / target) - 0.5
+    return centres.floor().long().add_(1).clamp_(0, size)
