@@ -1,0 +1,1 @@
+"""Data sets: readers, splits, transforms, and the procedural rooms."""

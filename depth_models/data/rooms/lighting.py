@@ -1,0 +1,120 @@
+"""Light baked once a room: area lights with soft shadows, and one bounce between surfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from depth_models.data.rooms.mesh import Mesh
+from depth_models.data.rooms.textures import gather
+from depth_models.data.rooms.trace import Tracer
+
+DIRECT_RAYS = 8
+BOUNCE_RAYS = 10
+_PATTERN = 9  # neighbouring texels take different samples, and a 3 x 3 mean makes them one set
+
+
+@dataclass(frozen=True)
+class Light:
+    """A one-sided area light, shining to the side to which right x up points.
+
+    Attributes:
+        corner, right, up: (3,) metres.
+        radiance: (3,) linear RGB.
+    """
+
+    corner: np.ndarray
+    right: np.ndarray
+    up: np.ndarray
+    radiance: np.ndarray
+
+
+def _samples(count: int, seed: int) -> np.ndarray:
+    """(count, _PATTERN, 2) points of the unit square, low discrepancy over each pattern and over all."""
+    index = np.arange(count * _PATTERN) + seed * 977 + 1
+    points = (0.5 + index[:, None] * np.array([0.7548776662466927, 0.5698402909980532])) % 1  # the R2 sequence
+    return points.reshape(count, _PATTERN, 2).astype(np.float32)
+
+
+def bake(mesh: Mesh, mean_albedo: np.ndarray, lights: list[Light], ambient: np.ndarray, tracer: Tracer) -> np.ndarray:
+    """Irradiance over pi at the mesh's lattice points, as an atlas.
+
+    Args:
+        mesh: the room.
+        mean_albedo: (M, 3) float32 by material.
+        lights: area lights.
+        ambient: (3,) light that reaches everything.
+        tracer: the mesh's ray caster.
+
+    Returns:
+        (rows, columns, 3) float32 atlas; a surface's radiance is its albedo times this.
+    """
+    points = mesh.points + 0.004 * mesh.point_normals
+    smooth = np.zeros(mesh.atlas_shape, bool)
+    for row, column, height, width in _smoothed(mesh.patches):
+        smooth[row : row + height, column : column + width] = True
+    row, column = mesh.texel.T
+    # Faces too small to be smoothed take one set of samples, so that they have no noise.
+    pattern = np.where(smooth[row, column], row % 3 * 3 + column % 3, 0)
+    direct = sum((_direct(mesh, points, pattern, light, i, tracer) for i, light in enumerate(lights)), np.zeros(3))
+    atlas = np.zeros((*mesh.atlas_shape, 3), np.float32)
+    atlas[row, column] = direct
+    _smooth(atlas, mesh.patches)
+    bounce = np.zeros_like(atlas)
+    bounce[row, column] = _bounce(mesh, points, pattern, atlas, mean_albedo, ambient, tracer)
+    _smooth(bounce, mesh.patches)
+    return atlas + bounce
+
+
+def _direct(mesh: Mesh, points, pattern, light: Light, number: int, tracer: Tracer) -> np.ndarray:
+    """(L, 3) float32 light that arrives straight from an area light."""
+    right, up, corner = (a.astype(np.float32) for a in (light.right, light.up, light.corner))
+    cross = np.cross(right, up)
+    area = np.linalg.norm(cross)
+    total = np.zeros(len(points), np.float32)
+    for uv in _samples(DIRECT_RAYS, number):
+        target = (corner + uv[:, :1] * right + uv[:, 1:] * up)[pattern]
+        way = target - points
+        square = np.maximum((way * way).sum(axis=1), 0.01)
+        cosine = np.maximum((way * mesh.point_normals).sum(axis=1), 0) * np.maximum(-(way @ (cross / area)), 0)
+        weight = cosine * (area / np.pi) / (square * square)
+        lit = np.flatnonzero(weight > 1e-5)
+        seen = ~tracer.occluded(points[lit], way[lit])
+        total[lit] += weight[lit] * seen
+    return total[:, None] / DIRECT_RAYS * light.radiance.astype(np.float32)
+
+
+def _bounce(mesh: Mesh, points, pattern, atlas, mean_albedo, ambient, tracer: Tracer) -> np.ndarray:
+    """(L, 3) float32 light by way of one other surface; further bounces are an ambient term at that surface."""
+    normals = mesh.point_normals
+    helper = np.where(np.abs(normals[:, :1]) < 0.7, np.float32([[1, 0, 0]]), np.float32([[0, 1, 0]]))
+    tangent = np.cross(normals, helper)
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    bitangent = np.cross(normals, tangent)
+    total = np.zeros_like(points)
+    for uv in _samples(BOUNCE_RAYS, 99):
+        radius, angle = np.sqrt(uv[:, 0]), 2 * np.pi * uv[:, 1]
+        local = np.stack([radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1 - uv[:, 0])], axis=1)[pattern]
+        way = local[:, :1] * tangent + local[:, 1:2] * bitangent + local[:, 2:] * normals
+        triangle, distance = tracer.nearest(points, way)
+        hit = np.flatnonzero((triangle >= 0) & ((mesh.normals.astype(np.float32)[triangle] * way).sum(axis=1) < 0))
+        triangle = triangle[hit]
+        where = points[hit] + distance[hit, None] * way[hit]
+        maps = mesh.maps[triangle, :2]
+        xy = np.einsum("nkj,nj->kn", maps[..., :3], where) + maps[..., 3].T
+        total[hit] += (gather(atlas, *xy) + ambient.astype(np.float32)) * mean_albedo[mesh.material[triangle]]
+    return total / BOUNCE_RAYS
+
+
+def _smoothed(patches: np.ndarray) -> np.ndarray:
+    return patches[(patches[:, 2] > 2) & (patches[:, 3] > 2)]
+
+
+def _smooth(atlas: np.ndarray, patches: np.ndarray) -> None:
+    """Mean over 3 x 3 texels within each face, in place; faces of two rows or columns are left as they are."""
+    import cv2
+
+    for row, column, height, width in _smoothed(patches):
+        part = atlas[row : row + height, column : column + width]
+        part[...] = cv2.blur(part, (3, 3), borderType=cv2.BORDER_REFLECT_101)

@@ -1,0 +1,137 @@
+"""Where cameras stand and look: single views and smooth paths."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from depth_models.data.rooms.camera import Camera, look_at
+from depth_models.data.rooms.layout import Room
+
+NEAREST_M = 0.25
+_KINDS = ["human", "robot", "near"]
+_CHANCES = [0.42, 0.2, 0.38]
+
+
+def random_view(
+    room: Room, rng: np.random.Generator, size: tuple[int, int], kind: str | None = None
+) -> tuple[Camera, np.ndarray]:
+    """A camera and a pose in a room.
+
+    Args:
+        room: from `sample_room`.
+        rng: draws everything.
+        size: (height, width) pixels.
+        kind: `human` (1.4 to 1.75 m high), `robot` (0.15 to 1.2 m), `near` (hand-held over a table, shelf or floor
+            thing) or None for a mixture of these.
+
+    Returns:
+        The camera (45 to 100 degrees wide) and its (4, 4) camera-to-world pose. Nothing it sees is nearer than 0.25 m.
+    """
+    kind = str(rng.choice(_KINDS, p=_CHANCES)) if kind is None else kind
+    if kind == "near" and not len(room.targets):
+        kind = "robot"
+    camera = Camera.from_fov(size[1], size[0], float(np.clip(rng.normal(63, 11), 45, 100)))
+    best, best_score = None, -np.inf
+    for _ in range(24):
+        pose = _near_pose(room, rng) if kind == "near" else _standing_pose(room, rng, kind)
+        if pose is None:
+            continue
+        depths = _probe(room, camera, pose)
+        score = _score(depths, kind)
+        if score > best_score:
+            best, best_score = pose, score
+        if score >= 1:
+            break
+    if best is None:  # a room so full that no free floor is left: from just under the ceiling
+        middle = room.plan.position(np.unravel_index(np.argmin(room.plan.height), room.plan.height.shape))
+        best = look_at(np.array([*middle, room.ceiling - 0.35]), rng.uniform(0, 2 * np.pi), -0.5, 0.0)
+    return camera, best
+
+
+def _probe(room: Room, camera: Camera, pose: np.ndarray) -> np.ndarray:
+    """(N, 2) float32 distance and depth over a coarse lattice of the view; 0 where a surface is seen from within."""
+    y, x = np.meshgrid(np.linspace(0, camera.height - 1, 24), np.linspace(0, camera.width - 1, 32))
+    directions = camera.rays(np.stack([x.ravel(), y.ravel()], axis=1), pose)
+    triangle, depth = room.tracer.nearest(pose[:3, 3], directions)
+    behind = np.einsum("nj,nj->n", room.mesh.normals[triangle], directions) > 0
+    depth = np.where(behind | (triangle < 0), 0, depth)
+    return np.stack([depth * np.linalg.norm(directions, axis=1), depth], axis=1)
+
+
+def _score(depths: np.ndarray, kind: str) -> float:
+    """1 or more for a good view, less for one that will do, -inf for one that is too close to something."""
+    nearest, median = depths[:, 0].min(), float(np.median(depths[:, 1]))
+    if nearest < NEAREST_M:
+        return -np.inf if nearest < 0.12 else nearest - 1
+    if kind == "near":
+        return 1.0 if median < 1.35 else 1.35 / median
+    return 1.0 if median > 1.5 and np.ptp(depths[:, 1]) > 0.5 else median / 1.6
+
+
+def _standing_pose(room: Room, rng: np.random.Generator, kind: str) -> np.ndarray | None:
+    """On free floor, looking towards the room's far side more often than at the next wall."""
+    z = rng.uniform(1.4, 1.75) if kind == "human" else rng.uniform(0.15, 1.2)
+    clear = room.plan.clearance(z - 0.15)
+    cells = np.argwhere(clear > 0.3)
+    if not len(cells):
+        return None
+    position = room.plan.position(cells[rng.integers(len(cells))])
+    goal = room.plan.position(cells[rng.integers(len(cells))])
+    yaw = np.arctan2(*(goal - position)[::-1]) + rng.normal(0, 0.5)
+    pitch = rng.normal(-0.2, 0.17) if kind == "human" else rng.normal(0.0, 0.12)
+    roll = rng.normal(0, 0.06 if kind == "human" else 0.03)
+    return look_at(np.array([*position, z]), yaw, pitch, roll)
+
+
+def _near_pose(room: Room, rng: np.random.Generator) -> np.ndarray | None:
+    """Looking at something from 0.35 to 1.3 m away, mostly from above."""
+    target = room.targets[rng.integers(len(room.targets))]
+    away, side, climb = rng.uniform(0.35, 1.3), rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(2, 65))
+    position = target + away * np.array([np.cos(side) * np.cos(climb), np.sin(side) * np.cos(climb), np.sin(climb)])
+    row, column = (position[1::-1] / 0.05).astype(int)
+    height = room.plan.height
+    if not (0 <= row < height.shape[0] and 0 <= column < height.shape[1] and 0.2 < position[2] < room.ceiling - 0.2):
+        return None
+    if height[row, column] + 0.1 > position[2]:
+        return None
+    way = target + rng.normal(0, 0.08, 3) - position
+    return look_at(position, np.arctan2(way[1], way[0]), np.arctan2(way[2], np.hypot(*way[:2])), rng.normal(0, 0.1))
+
+
+def camera_path(
+    room: Room, n_frames: int, seed: int, width: int, height: int, rate_hz: float = 30
+) -> tuple[Camera, list[np.ndarray]]:
+    """Smooth hand-held or robot motion through one room: a loop on free floor while the view pans to and fro.
+
+    Args:
+        room: from `sample_room`.
+        n_frames: how many poses.
+        seed: of the path; height over the floor, speed and shake depend on it.
+        width, height: pixels.
+        rate_hz: frames a second; motion stays under about 0.6 m/s and 45 degrees/s.
+
+    Returns:
+        The camera and `n_frames` (4, 4) camera-to-world poses.
+    """
+    rng = np.random.Generator(np.random.PCG64([seed, room.seed, 7]))
+    camera = Camera.from_fov(width, height, float(rng.uniform(58, 75)))
+    z = float(rng.choice([rng.uniform(0.5, 1.0), rng.uniform(1.3, 1.6)]))
+    clear = room.plan.clearance(z - 0.4)
+    cell = np.unravel_index(np.argmax(clear * rng.uniform(0.9, 1.0, clear.shape)), clear.shape)
+    centre, reach = room.plan.position(cell), max(float(clear[cell]) - 0.45, 0.05)
+    t = np.arange(n_frames) / rate_hz
+    pace = min(0.5 / reach, 0.5) * rng.uniform(0.7, 1.0)  # radians a second around the loop
+    phase, shake = rng.uniform(0, 2 * np.pi, 12), 0.004
+    middle = room.plan.outline.mean(axis=0) - centre
+    heading = np.arctan2(middle[1], middle[0]) if np.hypot(*middle) > 0.3 else rng.uniform(0, 2 * np.pi)
+    x = centre[0] + reach * np.cos(pace * t + phase[0])
+    y = centre[1] + reach * np.sin(pace * t + phase[0])
+    yaw = heading + 1.2 * np.sin(0.45 * t + phase[1]) + 0.01 * np.sin(5.1 * t + phase[2])
+    pitch = -0.18 + 0.1 * np.sin(0.5 * t + phase[3]) + 0.008 * np.sin(6.3 * t + phase[4])
+    roll = 0.02 * np.sin(0.7 * t + phase[5]) + 0.006 * np.sin(4.3 * t + phase[6])
+    heights = z + 0.03 * np.sin(0.8 * t + phase[7]) + shake * np.sin(7.0 * t + phase[8])
+    poses = [
+        look_at(np.array(p), *a)
+        for p, a in zip(zip(x, y, heights, strict=True), zip(yaw, pitch, roll, strict=True), strict=True)
+    ]
+    return camera, poses
