@@ -14,6 +14,7 @@ from depth_models.data.rooms.lighting import Light, bake
 from depth_models.data.rooms.materials import Materials
 from depth_models.data.rooms.mesh import Mesh, MeshBuilder
 from depth_models.data.rooms.plan import Plan
+from depth_models.data.rooms.shading import shading_table
 from depth_models.data.rooms.textures import TextureBank
 from depth_models.data.rooms.trace import Tracer
 
@@ -39,7 +40,7 @@ class Room:
         plan: outline, walls with openings, and what stands where.
         furniture: what stands on the floor.
         targets: (N, 3) points on table tops, shelves and seats that a near view may look at, metres.
-        mesh, materials, light_map, bank, tracer: what the renderer needs.
+        mesh, materials, shading, light_map, bank, tracer: what the renderer needs.
     """
 
     seed: int
@@ -50,6 +51,7 @@ class Room:
     targets: np.ndarray
     mesh: Mesh
     materials: dict[str, np.ndarray]
+    shading: np.ndarray
     light_map: np.ndarray
     bank: TextureBank
     tracer: Tracer
@@ -150,7 +152,8 @@ def sample_room(seed: int) -> Room:
     tracer = Tracer(mesh)
     light_map = _bake(mesh, table, lights + lamps, rng, tracer)
     targets = np.array(stage.targets).reshape(-1, 3)
-    return Room(seed, scene, ceiling, plan, stage.placed, targets, mesh, table, light_map, _BANK[0], tracer)
+    shading = shading_table(mesh, table)
+    return Room(seed, scene, ceiling, plan, stage.placed, targets, mesh, table, shading, light_map, _BANK[0], tracer)
 
 
 def _bake(mesh: Mesh, table: dict[str, np.ndarray], lights: list[Light], rng, tracer: Tracer) -> np.ndarray:

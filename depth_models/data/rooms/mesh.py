@@ -30,7 +30,7 @@ class Mesh:
 
     Attributes:
         vertices: (T, 3, 3) float64 metres.
-        normals: (T, 3) float64 unit, outwards.
+        normals, normals32: (T, 3) float64 and float32 unit, outwards.
         surface: (T,) int32, which face or swept surface a triangle belongs to.
         material: (T,) int32.
         maps: (T, 4, 4) float32, affine maps of a world point (x, y, z, 1) to light-map x, y (texels of the
@@ -44,6 +44,7 @@ class Mesh:
 
     vertices: np.ndarray
     normals: np.ndarray
+    normals32: np.ndarray
     surface: np.ndarray
     material: np.ndarray
     maps: np.ndarray
@@ -193,8 +194,9 @@ class MeshBuilder:
         keep = area > 1e-10  # the poles of swept surfaces
         vertices, uv, surface, cross = vertices[keep], uv[keep], surface[keep], cross[keep]
         points, point_normals, point_material, texel = (np.concatenate(a) for a in zip(*lattice, strict=True))
+        normals = cross / area[keep, None]
         return Mesh(
-            vertices, cross / area[keep, None], surface, per_surface[surface], _affine(vertices, cross, uv),
+            vertices, normals, normals.astype(np.float32), surface, per_surface[surface], _affine(vertices, cross, uv),
             points.astype(np.float32), point_normals.astype(np.float32), point_material, texel,
             np.concatenate([place, shapes], axis=1).astype(np.int32), (atlas_rows, ATLAS_WIDTH),
         )  # fmt: skip

@@ -7,8 +7,13 @@ import numpy as np
 from depth_models.data.rooms import sensor
 from depth_models.data.rooms.camera import Camera, Frame
 from depth_models.data.rooms.layout import Room
+from depth_models.data.rooms.lighting import dot
+from depth_models.data.rooms.shading import (
+    COLOUR, COLOUR_A, COLOUR_B, DENSITY, EMISSION, GLOSS, MAPS, NORMAL, TEXTURE,
+)  # fmt: skip
 from depth_models.data.rooms.textures import gather
 
+_BLOCK = 16384  # rays shaded at a time, so that intermediate arrays stay in the cache
 _SUBPIXELS = np.array([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]])
 
 
@@ -64,43 +69,49 @@ def intersect(room: Room, origin: np.ndarray, directions: np.ndarray) -> tuple[n
     return triangle, np.where(wrong, distance.astype(np.float64), depth)
 
 
-def shade(room: Room, origin, directions, triangle, depth, f_px: float, mirrored: bool = False) -> np.ndarray:
-    """(N, 3) float32 radiance where rays hit: texture times light map, emission, and one mirror reflection."""
-    mesh, table = room.mesh, room.materials
-    material = mesh.material[triangle]
-    way = directions.astype(np.float32)
-    where = np.asarray(origin, np.float32) + depth.astype(np.float32)[:, None] * way
-    maps = mesh.maps[triangle]
-    x, y, u, v = np.einsum("nkj,nj->kn", maps[..., :3], where) + maps[..., 3].T
-    normal = mesh.normals.astype(np.float32)[triangle]
-    length = np.sqrt(np.einsum("nj,nj->n", way, way))
-    cosine = np.abs(np.einsum("nj,nj->n", way, normal)) / length
-    per_metre = table["per_metre"][material]
-    metres = np.sqrt(np.einsum("nj,nj->n", maps[:, 2, :3], maps[:, 2, :3]))  # 1 unless the texture is fitted
-    footprint = depth.astype(np.float32) * metres * per_metre / np.float32(f_px) / np.maximum(cosine, 0.05) ** 0.6
-    a, b, g = room.bank.sample(table["texture"][material], np.stack([u, v]) * per_metre, footprint).T[:, :, None]
-    colours = table["colours"][material]
-    albedo = g * (colours[:, 0] + a * (colours[:, 1] - colours[:, 0]) + b * (colours[:, 2] - colours[:, 0]))
-    radiance = albedo * (gather(room.light_map, x, y) + table["emission"][material])
-    if not mirrored:
-        _reflect(room, radiance, where, way / length[:, None], normal, cosine, table["gloss"][material], f_px)
+def shade(room: Room, origin, directions, triangle, depth, f_px: float) -> np.ndarray:
+    """(N, 3) float32 radiance where rays from `origin` hit `triangle` at `depth`."""
+    out = np.empty((len(triangle), 3), np.float32)
+    start = np.asarray(origin, np.float32)[:, None]
+    for i in range(0, len(triangle), _BLOCK):
+        part = slice(i, i + _BLOCK)
+        way, t = np.ascontiguousarray(directions[part].T, np.float32), depth[part].astype(np.float32)
+        out[part] = _shade(room, start, way, triangle[part], t, f_px, True).T
+    return out
+
+
+def _shade(room: Room, start, way, triangle, depth, f_px: float, mirror: bool) -> np.ndarray:
+    """(3, N) radiance: texture times light map, emission, and one mirror reflection; (3, N) float32 vectors."""
+    where = start + depth * way
+    row = np.take(room.shading, triangle, axis=1)
+    x, y, u, v = (dot(m, where) + m[3] for m in row[MAPS].reshape(4, 4, -1))
+    length = np.sqrt(dot(way, way))
+    along = dot(way, row[NORMAL]) / length
+    cosine = np.abs(along)
+    footprint = depth * row[DENSITY] / np.float32(f_px) / np.sqrt(np.maximum(cosine, 0.05))
+    a, b, g = room.bank.sample(row[TEXTURE].astype(np.int32), u, v, footprint)
+    albedo = g * (row[COLOUR] + a * row[COLOUR_A] + b * row[COLOUR_B])
+    radiance = albedo * (gather(room.light_map, x, y).T + row[EMISSION])
+    at = np.flatnonzero(row[GLOSS])
+    if mirror and len(at):
+        _add_mirrored(
+            room, radiance, at, where[:, at], (way / length)[:, at], row[NORMAL.start : GLOSS + 1][:, at], f_px
+        )
     return radiance
 
 
-def _reflect(room: Room, radiance, where, way, normal, cosine, gloss, f_px: float) -> None:
-    """Add what a glossy surface mirrors, by Schlick's approximation, in place."""
-    at = np.flatnonzero(gloss > 0)
-    if not len(at):
-        return
-    way, normal = way[at], normal[at]
-    along = np.einsum("nj,nj->n", way, normal)[:, None]
+def _add_mirrored(room: Room, radiance, at, where, way, row, f_px: float) -> None:
+    """Add to the columns `at` what their glossy surfaces mirror, by Schlick's approximation."""
+    normal, gloss = row[:3], row[-1]
+    along = dot(way, normal)
     mirrored = way - 2 * along * normal
-    start = where[at] - 0.002 * np.sign(along) * normal
-    triangle, distance = room.tracer.nearest(start, mirrored)
-    hit = triangle >= 0
-    seen = shade(room, start[hit], mirrored[hit], triangle[hit], distance[hit], f_px / 6, mirrored=True)
-    fresnel = gloss[at] + (0.6 - gloss[at]) * (1 - cosine[at]) ** 5
-    radiance[at[hit]] += fresnel[hit, None] * np.minimum(seen, 6)
+    start = where - 0.002 * np.sign(along) * normal
+    triangle, distance = room.tracer.nearest(start.T, mirrored.T)
+    hit = np.flatnonzero(triangle >= 0)
+    # Seen through a coarser mip level, as no floor is perfectly flat.
+    seen = _shade(room, start[:, hit], mirrored[:, hit], triangle[hit], distance[hit], f_px / 6, False)
+    fresnel = gloss + (0.6 - gloss) * (1 - np.abs(along)) ** 5
+    radiance[:, at[hit]] += fresnel[hit] * np.minimum(seen, 6)
 
 
 def _edges(surface: np.ndarray) -> np.ndarray:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from depth_models.data.rooms.lighting import dot
+from depth_models.data.rooms.shading import NORMAL
+
 if TYPE_CHECKING:
     from depth_models.data.rooms.camera import Camera
     from depth_models.data.rooms.layout import Room
@@ -122,17 +125,17 @@ def kinect(
 
     mesh, table = room.mesh, room.materials
     shape = camera.height, camera.width
-    normal = mesh.normals.astype(np.float32)[triangle]
-    way = directions.astype(np.float32)
-    cosine = np.abs(np.einsum("nj,nj->n", way, normal)) / np.linalg.norm(way, axis=1)
-    points = pose[:3, 3] + depth[:, None] * directions
-    projector = pose[:3, 3] + 0.075 * pose[:3, 0]
+    normal = np.take(room.shading[NORMAL], triangle, axis=1)
+    way = np.ascontiguousarray(directions.T, np.float32)
+    cosine = np.abs(dot(way, normal)) / np.sqrt(dot(way, way))
+    # Rays start at the projector's side of the camera and end just before the surface.
+    from_projector = (depth.astype(np.float32) * way).T - np.float32(0.075) * pose[:3, 0].astype(np.float32)
+    hole = room.tracer.occluded(pose[:3, 3] + 0.075 * pose[:3, 0], from_projector)
     material = mesh.material[triangle]
-    hole = room.tracer.occluded(points + 0.004 * normal, projector - points)
     hole |= ~table["infrared"][material] | (depth < 0.45) | (depth > 9)
     blotch = cv2.resize(rng.random((shape[0] // 8, shape[1] // 8), np.float32), shape[::-1]).ravel()
     dark = (table["gloss"][material] > 0.03) & (table["mean"][material].mean(axis=1) < 0.1)
     hole |= blotch > np.clip(cosine * 5, 0, 1) - 0.45 * dark
-    disparity = 580 * 0.075 / depth + rng.normal(0, 0.03, len(depth))
-    measured = 580 * 0.075 / (np.round(disparity * 8) / 8)
+    disparity = np.float32(580 * 0.075) / depth.astype(np.float32) + 0.03 * rng.standard_normal(len(depth), np.float32)
+    measured = np.float32(580 * 0.075 * 8) / np.maximum(np.round(disparity * 8), 1)
     return np.where(hole, 0, measured).astype(np.float32).reshape(shape)

@@ -26,8 +26,8 @@ class TextureBank:
     """The atlas; a pattern is drawn when it is first asked for, always the same."""
 
     def __init__(self) -> None:
-        cells = np.array([(SIZE >> level) + 2 for level in range(LEVELS)])  # with a border for bilinear wrap
-        self._offset = np.concatenate([[0], np.cumsum(cells * _COLUMNS)])
+        cells = np.array([(SIZE >> level) + 2 for level in range(LEVELS)], np.int32)  # with a border for bilinear wrap
+        self._offset = np.concatenate([[0], np.cumsum(cells * _COLUMNS)]).astype(np.int32)
         rows = -(-len(_KINDS) * VARIANTS // _COLUMNS)
         self._cell = cells
         self._atlas = np.zeros((rows * cells[0], self._offset[-1], 3), np.uint8)
@@ -53,30 +53,30 @@ class TextureBank:
             self._atlas[y : y + cell, x : x + cell] = np.round(padded * 255)
             image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
-    def sample(self, texture: np.ndarray, uv: np.ndarray, footprint: np.ndarray) -> np.ndarray:
+    def sample(self, texture: np.ndarray, u: np.ndarray, v: np.ndarray, footprint: np.ndarray) -> np.ndarray:
         """Trilinear look-up.
 
         Args:
             texture: (N,) int32 pattern numbers, all drawn.
-            uv: (2, N) float32 in tiles.
+            u, v: (N,) float32 in tiles.
             footprint: (N,) float32, a pixel's extent in tiles.
 
         Returns:
-            (N, 3) float32 channels a, b, g in 0 to 1.
+            (3, N) float32 channels a, b, g in 0 to 1.
         """
         level = np.clip(np.log2(np.maximum(footprint * SIZE, 1e-6)), 0, LEVELS - 1.001)
         lower = level.astype(np.int32)
-        part = (level - lower)[:, None]
-        fraction = uv - np.floor(uv)
+        part = level - lower
         row, column = np.divmod(texture, _COLUMNS)
-        near = self._bilinear(row, column, lower, fraction)
-        return near + part * (self._bilinear(row, column, lower + 1, fraction) - near)
+        u, v = u - np.floor(u), v - np.floor(v)
+        near = self._bilinear(row, column, lower, u, v)
+        return (near + part * (self._bilinear(row, column, lower + 1, u, v) - near)) * np.float32(1 / 255)
 
-    def _bilinear(self, row, column, level, fraction) -> np.ndarray:
-        cell = self._cell[level]
-        x = self._offset[level] + column * cell + 0.5 + fraction[0] * (cell - 2)
-        y = row * cell + 0.5 + fraction[1] * (cell - 2)
-        return gather(self._atlas, x, y) * np.float32(1 / 255)
+    def _bilinear(self, row, column, level, u, v) -> np.ndarray:
+        cell = np.take(self._cell, level)
+        x = np.take(self._offset, level) + column * cell + 0.5 + u * (cell - 2)
+        y = row * cell + 0.5 + v * (cell - 2)
+        return np.ascontiguousarray(gather(self._atlas, x, y).T)
 
 
 def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     width = 256  # OpenCV's maps are images of limited width
     n = len(x)
-    rows = -(-n // width)
+    rows = n // width + 1  # at least one: OpenCV refuses an empty map
     maps = np.zeros((2, rows * width), np.float32)
     maps[0, :n], maps[1, :n] = x, y
     maps = maps.reshape(2, rows, width)
