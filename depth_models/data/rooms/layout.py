@@ -176,7 +176,7 @@ class _Stage:
     def __init__(self, b: MeshBuilder, rng: np.random.Generator, m: Materials, plan: Plan) -> None:
         self.b, self.rng, self.m, self.plan = b, rng, m, plan
         self.clutter = Clutter(b, rng, m)
-        self.mess = rng.uniform(1.0, 14.0)
+        self.mess = rng.uniform(3.0, 28.0)  # things a square metre of table
         self.placed: list[Placed] = []
         self.targets: list[np.ndarray] = []
 
@@ -266,7 +266,7 @@ class _Stage:
 
     def _note_targets(self, tops: list[Top], x: float, y: float, yaw: float) -> None:
         c, s = np.cos(yaw), np.sin(yaw)
-        for top in tops:
+        for top in tops if len(tops) < 3 else [tops[i] for i in self.rng.integers(len(tops), size=2)]:
             dx, dy = top.x + self.rng.uniform(-0.3, 0.3) * top.w, top.y - 0.2 * top.d
             self.targets.append(np.array([x + c * dx - s * dy, y + s * dx + c * dy, top.z + 0.05]))
 
@@ -283,7 +283,7 @@ class _Stage:
     def floor_clutter(self, density: float) -> None:
         """Cartons, balls, bags and baskets on free floor."""
         area = np.isfinite(self.plan.height).sum() * 0.0025
-        for _ in range(int(self.rng.poisson(density * area * self.mess / 14))):
+        for _ in range(int(self.rng.poisson(density * area * self.mess / 28))):
             x, y = self.rng.uniform(0.3, 1, 2) * (self.plan.outline.max(axis=0) - 0.3)
             yaw = self.rng.uniform(0, 2 * np.pi)
             if self.plan.fits(x, y, 0.5, 0.5, yaw):

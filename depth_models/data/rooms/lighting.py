@@ -12,6 +12,7 @@ from depth_models.data.rooms.trace import Tracer
 
 DIRECT_RAYS = 7
 BOUNCE_RAYS = 8
+SUN = 4.0  # a sunlit white wall's radiance, where a lamp's light is about 0.3
 _PATTERN = 9  # neighbouring texels take different samples, and a 3 x 3 mean makes them one set
 
 
@@ -22,12 +23,14 @@ class Light:
     Attributes:
         corner, right, up: (3,) metres.
         radiance: (3,) linear RGB.
+        beam: (3,) unit direction of sunlight that comes in through the light's rectangle, or None.
     """
 
     corner: np.ndarray
     right: np.ndarray
     up: np.ndarray
     radiance: np.ndarray
+    beam: np.ndarray | None = None
 
 
 def _samples(count: int, seed: int) -> np.ndarray:
@@ -58,6 +61,7 @@ def bake(mesh: Mesh, mean_albedo: np.ndarray, lights: list[Light], ambient: np.n
     # Faces too small to be smoothed take one set of samples, so that they have no noise.
     pattern = np.where(smooth[row, column], row % 3 * 3 + column % 3, 0)
     direct = sum((_direct(mesh, points, pattern, light, i, tracer) for i, light in enumerate(lights)), np.zeros(3))
+    direct = sum((_sunshine(mesh, points, light, tracer) for light in lights if light.beam is not None), direct)
     atlas = np.zeros((*mesh.atlas_shape, 3), np.float32)
     atlas[row, column] = direct
     _smooth(atlas, mesh.patches)
@@ -87,6 +91,23 @@ def _direct(mesh: Mesh, points, pattern, light: Light, number: int, tracer: Trac
         seen = ~tracer.occluded(at.T[lit], way.T[lit])
         total[near[lit]] += weight[lit] * seen
     return total[:, None] / DIRECT_RAYS * light.radiance.astype(np.float32)
+
+
+def _sunshine(mesh: Mesh, points, light: Light, tracer: Tracer) -> np.ndarray:
+    """(L, 3) float32 light of the sun through a window."""
+    assert light.beam is not None
+    facing = np.cross(light.right, light.up)
+    facing /= np.linalg.norm(facing)
+    distance = ((points - light.corner) @ facing / (light.beam @ facing)).astype(np.float32)
+    way = -distance[:, None] * light.beam.astype(np.float32)  # to the window's plane, against the beam
+    across = points + way - light.corner.astype(np.float32)
+    u, v = (across @ (edge / (edge @ edge)).astype(np.float32) for edge in (light.right, light.up))
+    cosine = -(mesh.point_normals @ light.beam.astype(np.float32))
+    lit = np.flatnonzero((distance > 0.01) & (u > 0) & (u < 1) & (v > 0) & (v < 1) & (cosine > 0))
+    total = np.zeros((len(points), 3), np.float32)
+    seen = ~tracer.occluded(points[lit], way[lit])
+    total[lit] = (cosine[lit] * seen)[:, None] * np.float32([SUN, 0.92 * SUN, 0.78 * SUN])
+    return total
 
 
 def _bounce(mesh: Mesh, points, pattern, atlas, mean_albedo, ambient, tracer: Tracer) -> np.ndarray:

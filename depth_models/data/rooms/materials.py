@@ -69,7 +69,9 @@ class Materials:
         """Fabric of sofas, beds, cushions and curtains."""
         kind = self.choose("fabric", "fabric", "fabric", "stripes", "plaid", "motifs", "carpet")
         tile = {"fabric": 0.3, "carpet": 0.5}.get(kind, self.rng.uniform(0.4, 0.9))
-        return self.add(kind, [self.pick(CLOTH + STRONG), self.pick(CLOTH + WALLS), self.pick(STRONG)], tile)
+        first = self.pick(CLOTH + STRONG)
+        second = first * self.rng.uniform(0.6, 0.9) if kind in ("fabric", "carpet") else self.pick(CLOTH + WALLS)
+        return self.add(kind, [first, second, self.pick(STRONG)], tile)
 
     def metal(self) -> int:
         """Painted or bare metal, dark plastic."""

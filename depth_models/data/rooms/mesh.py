@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TEXEL_M = 0.07  # spacing of the light map on large faces
+TEXEL_UP_M = 0.04  # on faces that look up, where the shadows of small things lie
 ATLAS_WIDTH = 1024
 # Faces of a unit box as (corner, right, up), seen from outside, so that right x up points outwards.
 _BOX_FACES = np.array(
@@ -174,7 +175,8 @@ class MeshBuilder:
         fitted = np.array([f for _, f, _ in self._quad_info])
         origin = np.array([(np.nan, np.nan) if o is None else o for *_, o in self._quad_info])
         length = np.linalg.norm(quads[:, 1:], axis=2)  # (Q, 2)
-        cells = np.clip(np.ceil(length / TEXEL_M), 1, 200).astype(np.int32)
+        upward = np.cross(quads[:, 1], quads[:, 2])[:, 2:] > 1e-9
+        cells = np.clip(np.ceil(length / np.where(upward, TEXEL_UP_M, TEXEL_M)), 1, 250).astype(np.int32)
         shapes = np.concatenate([cells[:, ::-1] + 1, np.array([p.shape[:2] for p, *_ in self._grids]).reshape(-1, 2)])
         place, atlas_rows = _pack(shapes)
         n = len(quads)

@@ -52,7 +52,7 @@ def sample_look(rng: np.random.Generator) -> Look:
     return Look(
         exposure=0.24 * np.exp(0.35 * rng.normal()),
         white_balance=np.exp([tint + rng.normal(0, 0.02), rng.normal(0, 0.02), -tint + rng.normal(0, 0.02)]),
-        blur_px=rng.uniform(0.2, 0.7),
+        blur_px=rng.uniform(0.15, 0.55),
         motion_px=rng.normal(0, 2.0, 2) * (rng.random() < 0.15),
         noise=np.exp(rng.uniform(np.log(0.004), np.log(0.03))),
         vignette=rng.uniform(0, 0.35),

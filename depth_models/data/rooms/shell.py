@@ -46,6 +46,10 @@ def draw_shell(
     b.quad([0, depth, ceiling], [width, 0, 0], [0, -depth, 0], top, origin=(0, 0))
     leaf, frame, metal = m.wood(), m.add("plain", [m.pick(WALLS[:3])], 1.0, 0.03), m.metal()
     daylight = np.array([0.85, 0.95, 1.1]) * rng.choice([0.02, 4.0, 7.0, 12.0], p=[0.15, 0.3, 0.35, 0.2])
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), rng.uniform(0.35, 1.0)
+    beam = np.array([np.cos(azimuth), np.sin(azimuth), -np.tan(elevation)]) * np.cos(elevation)
+    if daylight[0] < 1 or rng.random() < 0.5:  # night, or the sun behind clouds
+        beam = None
     sky = [
         m.pick(["#e8f0fa", "#cfe0f5", "#ffffff"], 0.1),
         m.pick(["#5f6f55", "#8a7a6a"]),
@@ -66,7 +70,7 @@ def draw_shell(
                 _window(b, o, recess, view, frame)
                 if curtain is not None:
                     _curtains(b, o, curtain, metal, ceiling)
-        lights += [_window_light(wall, o, recess, daylight) for o in wall.openings if o.kind == "window"]
+        lights += [_window_light(wall, o, recess, daylight, beam) for o in wall.openings if o.kind == "window"]
     return lights
 
 
@@ -131,21 +135,24 @@ def _curtains(b: MeshBuilder, o: Opening, cloth: int, metal: int, ceiling: float
     low = 0.03 if o.z0 < 0.3 else max(o.z0 - 0.2, 0.05)
     for x0 in (o.x0 - 0.12, o.x1 + 0.12 - w):
         u = np.linspace(0, 1, 25)
-        line = np.stack([x0 + w * (1 - u), 0.09 + 0.025 * np.sin(2 * np.pi * u * 6)], axis=1)
+        line = np.stack([x0 + w * (1 - u), 0.15 + 0.025 * np.sin(2 * np.pi * u * 6)], axis=1)
         rows = np.linspace(low, top, 8)
         points = np.concatenate(
             [np.broadcast_to(line, (8, 25, 2)), np.broadcast_to(rows[:, None, None], (8, 25, 1))], axis=2
         )
         b.grid(points, cloth)
         b.grid(points[:, ::-1] - [0, 0.004, 0], cloth)
-    b.tube([o.x0 - 0.2, 0.09, top + 0.02], [o.x1 + 0.2, 0.09, top + 0.02], 0.012, metal)
+    b.tube([o.x0 - 0.2, 0.15, top + 0.02], [o.x1 + 0.2, 0.15, top + 0.02], 0.012, metal)
 
 
-def _window_light(wall: Wall, o: Opening, recess: float, radiance: np.ndarray) -> Light:
-    corner, end = wall.point(o.x1, 0.01), wall.point(o.x0, 0.01)
-    return Light(
-        np.array([*corner, o.z0]), np.array([*(end - corner), 0.0]), np.array([0, 0, o.z1 - o.z0]), radiance * 0.6
-    )
+def _window_light(wall: Wall, o: Opening, recess: float, radiance: np.ndarray, beam: np.ndarray | None) -> Light:
+    """The light of a window, just before its pane; sunlight only where the sun is well in front of it."""
+    corner, end = wall.point(o.x1, 0.045 - recess), wall.point(o.x0, 0.045 - recess)
+    inwards = np.array([-np.sin(wall.yaw), np.cos(wall.yaw), 0])
+    if beam is not None and beam @ inwards < 0.2:
+        beam = None
+    right, up = np.array([*(end - corner), 0.0]), np.array([0, 0, o.z1 - o.z0])
+    return Light(np.array([*corner, o.z0]), right, up, radiance * 0.6, beam)
 
 
 def hang_lamps(b: MeshBuilder, plan: Plan, m: Materials, rng: np.random.Generator, ceiling: float) -> list[Light]:

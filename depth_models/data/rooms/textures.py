@@ -13,6 +13,7 @@ from depth_models.data.rooms.patterns import PATTERNS
 SIZE = 512
 LEVELS = 7
 VARIANTS = 5
+SHARPEN = 0.3  # levels; a little aliasing looks more real than a little blur
 _COLUMNS = 16
 _KINDS = sorted(PATTERNS)
 
@@ -64,7 +65,7 @@ class TextureBank:
         Returns:
             (3, N) float32 channels a, b, g in 0 to 1.
         """
-        level = np.clip(np.log2(np.maximum(footprint * SIZE, 1e-6)), 0, LEVELS - 1.001)
+        level = np.clip(np.log2(np.maximum(footprint * SIZE, 1e-6)) - SHARPEN, 0, LEVELS - 1.001)
         lower = level.astype(np.int32)
         part = level - lower
         row, column = np.divmod(texture, _COLUMNS)

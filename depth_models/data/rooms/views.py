@@ -9,7 +9,7 @@ from depth_models.data.rooms.layout import Room
 
 NEAREST_M = 0.25
 _KINDS = ["human", "robot", "near"]
-_CHANCES = [0.42, 0.2, 0.38]
+_CHANCES = [0.48, 0.22, 0.30]
 
 
 def random_view(
@@ -32,12 +32,11 @@ def random_view(
         kind = "robot"
     camera = Camera.from_fov(size[1], size[0], float(np.clip(rng.normal(63, 11), 45, 100)))
     best, best_score = None, -np.inf
-    for _ in range(24):
+    for _ in range(32):
         pose = _near_pose(room, rng) if kind == "near" else _standing_pose(room, rng, kind)
         if pose is None:
             continue
-        depths = _probe(room, camera, pose)
-        score = _score(depths, kind)
+        score = _score(*_probe(room, camera, pose), kind)
         if score > best_score:
             best, best_score = pose, score
         if score >= 1:
@@ -48,24 +47,25 @@ def random_view(
     return camera, best
 
 
-def _probe(room: Room, camera: Camera, pose: np.ndarray) -> np.ndarray:
-    """(N, 2) float32 distance and depth over a coarse lattice of the view; 0 where a surface is seen from within."""
+def _probe(room: Room, camera: Camera, pose: np.ndarray) -> tuple[float, float, int]:
+    """Nearest distance, median depth and number of surfaces over a coarse lattice of the view."""
     y, x = np.meshgrid(np.linspace(0, camera.height - 1, 24), np.linspace(0, camera.width - 1, 32))
     directions = camera.rays(np.stack([x.ravel(), y.ravel()], axis=1), pose)
     triangle, depth = room.tracer.nearest(pose[:3, 3], directions)
-    behind = np.einsum("nj,nj->n", room.mesh.normals[triangle], directions) > 0
-    depth = np.where(behind | (triangle < 0), 0, depth)
-    return np.stack([depth * np.linalg.norm(directions, axis=1), depth], axis=1)
+    if (np.einsum("nj,nj->n", room.mesh.normals[triangle], directions) > 0).any() or (triangle < 0).any():
+        return 0.0, 0.0, 0  # the camera is within something
+    distance = depth * np.linalg.norm(directions, axis=1)
+    return float(distance.min()), float(np.median(depth)), len(np.unique(room.mesh.surface[triangle]))
 
 
-def _score(depths: np.ndarray, kind: str) -> float:
+def _score(nearest: float, median: float, surfaces: int, kind: str) -> float:
     """1 or more for a good view, less for one that will do, -inf for one that is too close to something."""
-    nearest, median = depths[:, 0].min(), float(np.median(depths[:, 1]))
     if nearest < NEAREST_M:
-        return -np.inf if nearest < 0.12 else nearest - 1
+        return -np.inf
     if kind == "near":
         return 1.0 if median < 1.35 else 1.35 / median
-    return 1.0 if median > 1.5 and np.ptp(depths[:, 1]) > 0.5 else median / 1.6
+    # Bare walls teach little: rather a view with something in it, and room before it.
+    return min(1.0, median / 1.7) * min(1.0, surfaces / 14)
 
 
 def _standing_pose(room: Room, rng: np.random.Generator, kind: str) -> np.ndarray | None:
@@ -75,8 +75,10 @@ def _standing_pose(room: Room, rng: np.random.Generator, kind: str) -> np.ndarra
     cells = np.argwhere(clear > 0.3)
     if not len(cells):
         return None
-    position = room.plan.position(cells[rng.integers(len(cells))])
     goal = room.plan.position(cells[rng.integers(len(cells))])
+    position = max(
+        (room.plan.position(c) for c in cells[rng.integers(len(cells), size=2)]), key=lambda p: np.hypot(*(p - goal))
+    )
     yaw = np.arctan2(*(goal - position)[::-1]) + rng.normal(0, 0.5)
     pitch = rng.normal(-0.2, 0.17) if kind == "human" else rng.normal(0.0, 0.12)
     roll = rng.normal(0, 0.06 if kind == "human" else 0.03)
