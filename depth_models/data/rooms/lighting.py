@@ -10,7 +10,7 @@ from depth_models.data.rooms.mesh import Mesh
 from depth_models.data.rooms.textures import gather
 from depth_models.data.rooms.trace import Tracer
 
-DIRECT_RAYS = 7
+DIRECT_RAYS = 20  # shared by a room's lights, with three to seven for each
 BOUNCE_RAYS = 8
 SUN = 4.0  # a sunlit white wall's radiance, where a lamp's light is about 0.3
 _PATTERN = 9  # neighbouring texels take different samples, and a 3 x 3 mean makes them one set
@@ -60,8 +60,12 @@ def bake(mesh: Mesh, mean_albedo: np.ndarray, lights: list[Light], ambient: np.n
     row, column = mesh.texel.T
     # Faces too small to be smoothed take one set of samples, so that they have no noise.
     pattern = np.where(smooth[row, column], row % 3 * 3 + column % 3, 0)
-    direct = sum((_direct(mesh, points, pattern, light, i, tracer) for i, light in enumerate(lights)), np.zeros(3))
-    direct = sum((_sunshine(mesh, points, light, tracer) for light in lights if light.beam is not None), direct)
+    rays = int(np.clip(DIRECT_RAYS / max(len(lights), 1), 3, 7))
+    direct = np.zeros((len(points), 3), np.float32)
+    for number, light in enumerate(lights):
+        direct += _direct(mesh, points, pattern, light, _samples(rays, number), tracer)
+        if light.beam is not None:
+            direct += _sunshine(mesh, points, light, tracer)
     atlas = np.zeros((*mesh.atlas_shape, 3), np.float32)
     atlas[row, column] = direct
     _smooth(atlas, mesh.patches)
@@ -71,7 +75,7 @@ def bake(mesh: Mesh, mean_albedo: np.ndarray, lights: list[Light], ambient: np.n
     return atlas + bounce
 
 
-def _direct(mesh: Mesh, points, pattern, light: Light, number: int, tracer: Tracer) -> np.ndarray:
+def _direct(mesh: Mesh, points, pattern, light: Light, samples: np.ndarray, tracer: Tracer) -> np.ndarray:
     """(L, 3) float32 light that arrives straight from an area light."""
     right, up, corner = (a.astype(np.float32)[:, None] for a in (light.right, light.up, light.corner))
     cross = np.cross(right[:, 0], up[:, 0])
@@ -81,7 +85,7 @@ def _direct(mesh: Mesh, points, pattern, light: Light, number: int, tracer: Trac
     near = np.flatnonzero((points - light.corner.astype(np.float32)) @ facing > 1e-3)
     at, normal = points[near].T, mesh.point_normals[near].T
     total = np.zeros(len(points), np.float32)
-    for uv in _samples(DIRECT_RAYS, number):
+    for uv in samples:
         target = np.take(corner + uv[:, 0] * right + uv[:, 1] * up, pattern[near], axis=1)
         way = target - at
         square = np.maximum(dot(way, way), 0.01)
@@ -90,7 +94,7 @@ def _direct(mesh: Mesh, points, pattern, light: Light, number: int, tracer: Trac
         lit = np.flatnonzero(weight > 1e-5)
         seen = ~tracer.occluded(at.T[lit], way.T[lit])
         total[near[lit]] += weight[lit] * seen
-    return total[:, None] / DIRECT_RAYS * light.radiance.astype(np.float32)
+    return total[:, None] / len(samples) * light.radiance.astype(np.float32)
 
 
 def _sunshine(mesh: Mesh, points, light: Light, tracer: Tracer) -> np.ndarray:
