@@ -163,7 +163,7 @@ def sofa(rng: Rng, m: Materials, seats: int | None = None) -> Piece:
             b.cushion(x, -back / 2, seat - 0.17, each * 1.02, d - back, 0.18, cloth, 0.25)
             b.cushion(x, d / 2 - back - 0.07, seat - 0.02, each * 0.98, 0.17, h - seat - 0.02, cloth, 0.4)
             if pillows[k]:
-                b.cushion(x + 0.1, d / 2 - back - 0.2, seat, 0.4, 0.16, 0.38, pillow, 0.6)
+                b.cushion(x + 0.1, d / 2 - back - 0.2, seat, 0.4, 0.16, min(0.38, h - seat), pillow, 0.6)
 
     return Piece("sofa", (w, d, h), draw, [Top(0, -0.1, w - 2 * arm - 0.1, d * 0.4, seat, 0.5)])
 
@@ -313,7 +313,7 @@ def plant(rng: Rng, m: Materials) -> Piece:
         t = np.linspace(0, 1, 5)
         for angle, tall, reach, width in leaves:
             out, side = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-            spine = np.stack([0.04 + reach * t**1.5, 0.27 + (h - 0.27) * tall * (t - 0.35 * t**3) / 0.75], axis=1)
+            spine = np.stack([0.04 + reach * t**1.5, 0.27 + (h - 0.27) * tall * (t - 0.35 * t**3) / 0.65], axis=1)
             breadth = width * np.sin(np.pi * (0.12 + 0.86 * t))[:, None] / 2
             left, right = (spine[:, :1] * out + s * breadth * side for s in (1, -1))
             edge = np.stack([np.concatenate([e, spine[:, 1:]], axis=1) for e in (left, right)], axis=1)

@@ -8,6 +8,8 @@ poses (N, 4, 4) float64 camera-to-world.
 
 from __future__ import annotations
 
+import errno
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +90,12 @@ class MatWriter:
 
     def write(self, index: int, frame: PackedFrame) -> None:
         """Write one frame at its place."""
+        try:
+            self._write(index, frame)
+        except OSError as error:  # HDF5's message is a page of offsets and buffers
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(self._path)) from error
+
+    def _write(self, index: int, frame: PackedFrame) -> None:
         self._images.id.write_direct_chunk((index, 0, 0, 0), frame.image)
         self._depths.id.write_direct_chunk((index, 0, 0), frame.depth)
         self._raw.id.write_direct_chunk((index, 0, 0), frame.raw_depth)
@@ -111,7 +119,11 @@ class MatWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except RuntimeError as failed:  # what h5py raises where the last buffers cannot be written
+            if error[0] is None:
+                raise OSError(errno.EIO, "its end cannot be written; is the disk full?", str(self._path)) from failed
         if error[0] is None:
             with open(self._path, "r+b") as file:
                 file.write(_HEADER)

@@ -67,7 +67,7 @@ class MeshBuilder:
 
     def __init__(self) -> None:
         self._rotation, self._origin = np.eye(3), np.zeros(3)
-        self._quads: list[np.ndarray] = []
+        self._quads: list[np.ndarray] = [np.empty((0, 3, 3))]
         self._quad_info: list[tuple[int, bool, tuple[float, float] | None]] = []  # material, fitted, texture's origin
         self._grids: list[tuple[np.ndarray, np.ndarray, np.ndarray, int]] = []  # points, normals, uv, material
 
@@ -172,12 +172,14 @@ class MeshBuilder:
         """The mesh of everything drawn so far."""
         quads = np.concatenate(self._quads)
         material = np.array([m for m, *_ in self._quad_info], np.int32)
-        fitted = np.array([f for _, f, _ in self._quad_info])
-        origin = np.array([(np.nan, np.nan) if o is None else o for *_, o in self._quad_info])
+        fitted = np.array([f for _, f, _ in self._quad_info], bool)
+        origin = np.array([(np.nan, np.nan) if o is None else o for *_, o in self._quad_info]).reshape(-1, 2)
         length = np.linalg.norm(quads[:, 1:], axis=2)  # (Q, 2)
         upward = np.cross(quads[:, 1], quads[:, 2])[:, 2:] > 1e-9
         cells = np.clip(np.ceil(length / np.where(upward, TEXEL_UP_M, TEXEL_M)), 1, 250).astype(np.int32)
-        shapes = np.concatenate([cells[:, ::-1] + 1, np.array([p.shape[:2] for p, *_ in self._grids]).reshape(-1, 2)])
+        shapes = np.concatenate(
+            [cells[:, ::-1] + 1, np.array([p.shape[:2] for p, *_ in self._grids], np.int32).reshape(-1, 2)]
+        )
         place, atlas_rows = _pack(shapes)
         n = len(quads)
         parts = [_quad_triangles(quads, length, cells, fitted, origin, place[:n]) + (material,)]

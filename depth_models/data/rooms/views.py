@@ -8,6 +8,7 @@ from depth_models.data.rooms.camera import Camera, look_at
 from depth_models.data.rooms.layout import Room
 
 NEAREST_M = 0.25
+_MARGIN_M = 0.03  # for what lies between the probe's rays
 _KINDS = ["human", "robot", "near"]
 _CHANCES = [0.48, 0.22, 0.30]
 
@@ -31,7 +32,7 @@ def random_view(
     if kind == "near" and not len(room.targets):
         kind = "robot"
     camera = Camera.from_fov(size[1], size[0], float(np.clip(rng.normal(63, 11), 45, 100)))
-    best, best_score = None, -np.inf
+    best, best_score = None, 0.0
     for _ in range(32):
         pose = _near_pose(room, rng) if kind == "near" else _standing_pose(room, rng, kind)
         if pose is None:
@@ -49,7 +50,7 @@ def random_view(
 
 def _probe(room: Room, camera: Camera, pose: np.ndarray) -> tuple[float, float, int]:
     """Nearest distance, median depth and number of surfaces over a coarse lattice of the view."""
-    y, x = np.meshgrid(np.linspace(0, camera.height - 1, 24), np.linspace(0, camera.width - 1, 32))
+    y, x = np.meshgrid(np.linspace(0, camera.height - 1, 30), np.linspace(0, camera.width - 1, 40))
     directions = camera.rays(np.stack([x.ravel(), y.ravel()], axis=1), pose)
     triangle, depth = room.tracer.nearest(pose[:3, 3], directions)
     if (np.einsum("nj,nj->n", room.mesh.normals[triangle], directions) > 0).any() or (triangle < 0).any():
@@ -59,9 +60,9 @@ def _probe(room: Room, camera: Camera, pose: np.ndarray) -> tuple[float, float, 
 
 
 def _score(nearest: float, median: float, surfaces: int, kind: str) -> float:
-    """1 or more for a good view, less for one that will do, -inf for one that is too close to something."""
-    if nearest < NEAREST_M:
-        return -np.inf
+    """1 for a good view, less for one that will do, 0 for one that is too close to something."""
+    if nearest < NEAREST_M + _MARGIN_M:
+        return 0.0
     if kind == "near":
         return 1.0 if median < 1.35 else 1.35 / median
     # Bare walls teach little: rather a view with something in it, and room before it.
