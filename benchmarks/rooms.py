@@ -29,10 +29,9 @@ def main() -> None:
     """Print one line a size."""
     workers = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     for size, frames in (((240, 320), 320), ((480, 640), 96)):
-        total, steady = frames_per_second(size, frames, workers)
-        print(
-            f"{size[1]}x{size[0]}, {workers} processes: {steady:.1f} frames/s; {total:.1f} with start-up ({frames} frames)"
-        )
+        with_start, steady = frames_per_second(size, frames, workers)
+        speed = f"{steady:.1f} frames/s, {with_start:.1f} with start-up"
+        print(f"{size[1]}x{size[0]}, {workers} processes, {frames} frames: {speed}")
 
 
 if __name__ == "__main__":

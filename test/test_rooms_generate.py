@@ -7,8 +7,10 @@ import textwrap
 import numpy as np
 import pytest
 
-h5py = pytest.importorskip("h5py")
+pytest.importorskip("h5py")
 pytest.importorskip("embreex")
+
+import h5py
 
 from depth_models.data.rooms.generate import dataset_frame, generate
 from depth_models.data.rooms.matfile import read_strings
@@ -118,7 +120,9 @@ def test_no_space_is_a_clear_error(tmp_path):
         import resource, signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        from depth_models.data.rooms.generate import generate
+        import h5py
+
+from depth_models.data.rooms.generate import generate
         from depth_models.errors import DepthModelsError
         try:
             generate({str(tmp_path / "rooms.mat")!r}, 40, (96, 128), 0, workers=1)

@@ -1,5 +1,7 @@
 """Rooms: real sizes, views and their statistics, camera paths."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -151,12 +153,9 @@ def test_camera_path_is_smooth_and_free(seed):
     assert (camera.width, camera.height, len(poses)) == (64, 48, n)
     positions = np.array([p[:3, 3] for p in poses])
     speed = np.linalg.norm(np.diff(positions, axis=0), axis=1) * rate_hz
-    turns = [
-        np.arccos(np.clip((np.trace(a[:3, :3].T @ b[:3, :3]) - 1) / 2, -1, 1))
-        for a, b in zip(poses, poses[1:], strict=False)
-    ]
+    turns = [np.arccos(np.clip((np.trace(a[:3, :3].T @ b[:3, :3]) - 1) / 2, -1, 1)) for a, b in pairwise(poses)]
     assert speed.max() < 0.7
-    assert 0.01 < speed.mean()
+    assert speed.mean() > 0.01
     assert np.degrees(max(turns)) * rate_hz < 50
     for pose in poses[::15]:
         frame = render(room, camera, pose, np.random.default_rng(0))

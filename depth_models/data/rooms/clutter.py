@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from depth_models.data.rooms.furniture import Top
@@ -59,7 +61,7 @@ class Clutter:
         self.b.lathe(0, 0, 0, [(r * 0.9, 0), (r, h), (r * 0.88, h), (r * 0.85, 0.02), (0, 0.015)], body, 14)
         angle = np.linspace(-1.3, 1.3, 6)
         path = np.stack([r * 0.9 + 0.03 * np.cos(angle), 0 * angle, h / 2 + 0.03 * np.sin(angle)], axis=1)
-        for start, end in zip(path, path[1:], strict=False):
+        for start, end in pairwise(path):
             self.b.tube(start, end, 0.005, body, 5)
 
     def can(self, room: float) -> None:

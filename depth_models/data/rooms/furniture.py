@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def office_chair(rng: Rng, m: Materials) -> Piece:
             a = 2 * np.pi * k / 5
             foot = [0.3 * np.cos(a), 0.3 * np.sin(a)]
             b.tube([*foot, 0.07], [0, 0, 0.12], 0.02, metal)
-            b.cushion(*foot, 0, 0.06, 0.06, 0.06, metal, 0.8, 8, 5)
+            b.cushion(foot[0], foot[1], 0, 0.06, 0.06, 0.06, metal, 0.8, 8, 5)
         b.lathe(0, 0, 0.08, [(0.03, 0), (0.025, seat - 0.12)], metal, 8)
         b.cushion(0, 0, seat - 0.07, 0.48, 0.48, 0.08, cloth)
         b.box(0, 0.23, seat - 0.03, 0.06, 0.02, 0.25, metal)
@@ -156,8 +157,8 @@ def sofa(rng: Rng, m: Materials, seats: int | None = None) -> Piece:
         _legs(b, w, d, 0.08, 0.05, leg, False, 0.04)
         b.box(0, 0, 0.08, w - 0.02, d - 0.02, seat - 0.2, cloth)
         b.cushion(0, d / 2 - back / 2, 0.1, w, back, h - 0.1, cloth, 0.25)
-        for x in (-1, 1):
-            b.cushion(x * (w / 2 - arm / 2), 0, 0.08, arm, d, arm_h - 0.08, cloth, 0.3)
+        for side in (-1, 1):
+            b.cushion(side * (w / 2 - arm / 2), 0, 0.08, arm, d, arm_h - 0.08, cloth, 0.3)
         for k in range(seats):
             x = (k + 0.5 - seats / 2) * each
             b.cushion(x, -back / 2, seat - 0.17, each * 1.02, d - back, 0.18, cloth, 0.25)
@@ -246,7 +247,7 @@ def cabinet(rng: Rng, m: Materials, kind: str | None = None) -> Piece:
         )
         for k in range(fronts):
             x = (k + 0.5 - fronts / 2) * w / fronts
-            for low, high in zip(splits, splits[1:], strict=False):
+            for low, high in pairwise(splits):
                 b.box(x, -d / 2 + 0.008, low + 0.003, w / fronts - 0.006, 0.016, high - low - 0.006, body)
                 side = 1 if k % 2 == 0 else -1
                 b.box(

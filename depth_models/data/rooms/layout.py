@@ -83,12 +83,14 @@ _SCENES: dict[str, tuple[tuple, list[tuple[str, float]], list[tuple[str, float]]
     ),
     "home_office": (
         ((2.4, 4.2), (2.4, 4.2)),
-        [("desk", 1), ("shelf", 0.9), ("shelf", 0.7), ("drawers", 0.4), ("armchair", 0.3), ("plant", 0.4), ("desk", 0.3)],
+        [("desk", 1), ("shelf", 0.9), ("shelf", 0.7), ("drawers", 0.4), ("armchair", 0.3), ("plant", 0.4),
+         ("desk", 0.3)],
         [],
     ),
     "office": (
         ((3.5, 7.5), (3.5, 6.5)),
-        [("desk", 1), ("desk", 0.9), ("shelf", 0.8), ("desk", 0.7), ("wardrobe", 0.5), ("drawers", 0.5), ("plant", 0.4)],
+        [("desk", 1), ("desk", 0.9), ("shelf", 0.8), ("desk", 0.7), ("wardrobe", 0.5), ("drawers", 0.5),
+         ("plant", 0.4)],
         [("desk", 0.9), ("desk", 0.7), ("table", 0.5), ("desk", 0.4)],
     ),
     "classroom": (

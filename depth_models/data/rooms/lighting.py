@@ -12,7 +12,7 @@ from depth_models.data.rooms.trace import Tracer
 
 DIRECT_RAYS = 20  # shared by a room's lights, with three to seven for each
 BOUNCE_RAYS = 8
-SUN = 4.0  # a sunlit white wall's radiance, where a lamp's light is about 0.3
+SUN = (4.0, 3.7, 3.1)  # a sunlit white wall's radiance, where a lamp's light gives about 0.3
 _PATTERN = 9  # neighbouring texels take different samples, and a 3 x 3 mean makes them one set
 
 
@@ -110,14 +110,15 @@ def _sunshine(mesh: Mesh, points, light: Light, tracer: Tracer) -> np.ndarray:
     lit = np.flatnonzero((distance > 0.01) & (u > 0) & (u < 1) & (v > 0) & (v < 1) & (cosine > 0))
     total = np.zeros((len(points), 3), np.float32)
     seen = ~tracer.occluded(points[lit], way[lit])
-    total[lit] = (cosine[lit] * seen)[:, None] * np.float32([SUN, 0.92 * SUN, 0.78 * SUN])
+    total[lit] = (cosine[lit] * seen)[:, None] * np.array(SUN, np.float32)
     return total
 
 
 def _bounce(mesh: Mesh, points, pattern, atlas, mean_albedo, ambient, tracer: Tracer) -> np.ndarray:
     """(L, 3) float32 light by way of one other surface; further bounces are an ambient term at that surface."""
     normals = mesh.point_normals
-    helper = np.where(np.abs(normals[:, :1]) < 0.7, np.float32([[1, 0, 0]]), np.float32([[0, 1, 0]]))
+    axes = np.eye(3, dtype=np.float32)
+    helper = np.where(np.abs(normals[:, :1]) < 0.7, axes[:1], axes[1:2])
     tangent = np.cross(normals, helper)
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     bitangent = np.cross(normals, tangent)

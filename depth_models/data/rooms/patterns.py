@@ -21,7 +21,7 @@ def noise(rng: np.random.Generator, n: int, columns: int, rows: int | None = Non
 
 def fractal(rng: np.random.Generator, n: int, cells: int, octaves: int, gain: float = 0.5) -> np.ndarray:
     """(n, n) sum of octaves of periodic noise, about 0 to 1."""
-    total = sum(gain**i * (noise(rng, n, cells << i) - 0.5) for i in range(octaves))
+    total = np.sum([gain**i * (noise(rng, n, cells << i) - 0.5) for i in range(octaves)], axis=0)
     return 0.5 + total * (1 - gain) / (1 - gain**octaves) * 1.6
 
 
@@ -174,7 +174,7 @@ def rug(rng, n, variant):
 
 def picture(rng, n, variant):
     """A painting or a photograph: land under sky, or abstract regions."""
-    x, y = _grid(n)
+    _, y = _grid(n)
     rough = fractal(rng, n, 3, 6, 0.55)
     if variant % 2:
         horizon = 0.35 + 0.4 * rng.random() + 0.25 * (rough - 0.5)
@@ -229,7 +229,7 @@ def outdoors(rng, n, variant):
     """What a window shows, out of focus: sky, trees or houses, ground. The top is bright."""
     import cv2
 
-    x, y = _grid(n)
+    _, y = _grid(n)
     skyline = 0.45 + 0.25 * (noise(rng, n, 6)[0][None] - 0.5) + (0.1 * np.round(noise(rng, n, 9)[1] * 3)[None] / 3)
     houses, ground = 1.0 * (y > skyline), 1.0 * (y > 0.8)
     shade = np.where(houses > 0, 0.2 + 0.35 * fractal(rng, n, 12, 4, 0.7), 1.0 - 0.25 * y)

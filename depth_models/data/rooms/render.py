@@ -9,8 +9,16 @@ from depth_models.data.rooms.camera import Camera, Frame
 from depth_models.data.rooms.layout import Room
 from depth_models.data.rooms.lighting import dot
 from depth_models.data.rooms.shading import (
-    COLOUR, COLOUR_A, COLOUR_B, DENSITY, EMISSION, GLOSS, MAPS, NORMAL, TEXTURE,
-)  # fmt: skip
+    COLOUR,
+    COLOUR_A,
+    COLOUR_B,
+    DENSITY,
+    EMISSION,
+    GLOSS,
+    MAPS,
+    NORMAL,
+    TEXTURE,
+)
 from depth_models.data.rooms.textures import gather
 
 _BLOCK = 16384  # rays shaded at a time, so that intermediate arrays stay in the cache

@@ -68,8 +68,8 @@ def develop(radiance: np.ndarray, look: Look, rng: np.random.Generator) -> np.nd
 
     height, width = radiance.shape[:2]
     scale = width / 320
-    image = radiance * np.float32(_gain(radiance, look.exposure)) * look.white_balance.astype(np.float32)
-    image = np.minimum(image, 2.5)
+    gain = (_gain(radiance, look.exposure) * look.white_balance).astype(np.float32)
+    image: np.ndarray = np.minimum(radiance * gain, 2.5)
     image = cv2.GaussianBlur(image, (0, 0), look.blur_px * scale)
     if np.abs(look.motion_px).max() * scale > 1:
         image = _smear(image, look.motion_px * scale)

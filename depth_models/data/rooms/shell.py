@@ -19,7 +19,8 @@ def cut_openings(plan: Plan, rng: np.random.Generator, ceiling: float, scene: st
         width = rng.choice([0.8, 0.85, 0.9])
         x0 = rng.uniform(0.15, wall.length - width - 0.15)
         wall.openings.append(Opening("door", x0, x0 + width, 0, DOOR_HEIGHT_M))
-        plan.reserve(*wall.point(x0 + width / 2, 0.45), width, 0.9, wall.yaw)
+        x, y = wall.point(x0 + width / 2, 0.45)
+        plan.reserve(x, y, width, 0.9, wall.yaw)
     style, sill, tall = rng.integers(3), rng.uniform(0.75, 1.0), rng.uniform(1.0, 1.45)
     chance = {"corridor": 0.15, "storage": 0.2}.get(scene, 0.6)
     for wall in plan.walls:
@@ -60,7 +61,7 @@ def draw_shell(
     recess = rng.uniform(0.08, 0.25)
     lights = []
     for number, wall in enumerate(plan.walls):
-        with b.placed(*wall.start, 0, wall.yaw):
+        with b.placed(wall.start[0], wall.start[1], 0, wall.yaw):
             _draw_wall(b, wall, ceiling, accent if number == 0 else paint, skirting)
             for o in wall.openings:
                 _reveal(b, o, recess if o.kind == "window" else 0.1, frame)
@@ -199,7 +200,7 @@ def hang_on_walls(b: MeshBuilder, plan: Plan, m: Materials, rng: np.random.Gener
     pictures = [m.picture() if rng.random() < 0.6 else m.print() for _ in range(4)]
     board = m.add("fabric", [m.pick([*CLOTH, *STRONG, "#f0f0f0"])], 0.3)
     for wall in plan.walls:
-        with b.placed(*wall.start, 0, wall.yaw):
+        with b.placed(wall.start[0], wall.start[1], 0, wall.yaw):
             for o in wall.openings:
                 if o.kind == "window" and o.z0 > 0.7 and wall.free(o.x0, o.x1, 0, 0.4) and rng.random() < 0.6:
                     _radiator(b, o, white)

@@ -89,6 +89,6 @@ def gather(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     rows = n // width + 1  # at least one: OpenCV refuses an empty map
     maps = np.zeros((2, rows * width), np.float32)
     maps[0, :n], maps[1, :n] = x, y
-    maps = maps.reshape(2, rows, width)
-    out = cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    map_x, map_y = maps.reshape(2, rows, width)
+    out = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return out.reshape(-1, 3)[:n].astype(np.float32)

@@ -43,7 +43,7 @@ def random_view(
         if score >= 1:
             break
     if best is None:  # a room so full that no free floor is left: from just under the ceiling
-        middle = room.plan.position(np.unravel_index(np.argmin(room.plan.height), room.plan.height.shape))
+        middle = room.plan.position(np.argwhere(room.plan.height == room.plan.height.min())[0])
         best = look_at(np.array([*middle, room.ceiling - 0.35]), rng.uniform(0, 2 * np.pi), -0.5, 0.0)
     return camera, best
 
@@ -120,8 +120,8 @@ def camera_path(
     camera = Camera.from_fov(width, height, float(rng.uniform(58, 75)))
     z = float(rng.choice([rng.uniform(0.5, 1.0), rng.uniform(1.3, 1.6)]))
     clear = room.plan.clearance(z - 0.4)
-    cell = np.unravel_index(np.argmax(clear * rng.uniform(0.9, 1.0, clear.shape)), clear.shape)
-    centre, reach = room.plan.position(cell), max(float(clear[cell]) - 0.45, 0.05)
+    cell = np.array(np.unravel_index(np.argmax(clear * rng.uniform(0.9, 1.0, clear.shape)), clear.shape))
+    centre, reach = room.plan.position(cell), max(float(clear[tuple(cell)]) - 0.45, 0.05)
     t = np.arange(n_frames) / rate_hz
     pace = min(0.5 / reach, 0.5) * rng.uniform(0.7, 1.0)  # radians a second around the loop
     phase, shake = rng.uniform(0, 2 * np.pi, 12), 0.004
