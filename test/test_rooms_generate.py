@@ -120,9 +120,7 @@ def test_no_space_is_a_clear_error(tmp_path):
         import resource, signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        import h5py
-
-from depth_models.data.rooms.generate import generate
+        from depth_models.data.rooms.generate import generate
         from depth_models.errors import DepthModelsError
         try:
             generate({str(tmp_path / "rooms.mat")!r}, 40, (96, 128), 0, workers=1)

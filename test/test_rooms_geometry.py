@@ -117,7 +117,7 @@ def test_second_view_agrees(seed):
     weights = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
     there = 1 / (weights / corners).sum(axis=0)
     # A pixel counts where the second view is continuous and does not have something in front of the point.
-    usable = (np.ptp(corners, axis=0) < 0.05 * z) & (there > z - 0.02)
+    usable = (np.ptp(corners, axis=0) < 0.02 * z) & (there > z - 0.02)
     assert usable.mean() > 0.5
     assert (np.abs(there - z)[usable] < 1e-3).mean() > 0.9
 

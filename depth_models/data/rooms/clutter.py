@@ -82,11 +82,11 @@ class Clutter:
         self.b.lathe(0, 0, 0, profile, self._one([self.china, *self.plastics]), 16)
         for _ in range(int(self.rng.integers(0, 4))):
             x, y = self.rng.uniform(-r / 3, r / 3, 2)
-            self.b.cushion(x, y, 0.02, 0.07, 0.07, 0.07, self._one(self.plastics), 1.0, 10, 6)
+            self.b.ellipsoid(x, y, 0.02, 0.07, 0.07, 0.07, self._one(self.plastics), 10)
 
     def ball(self, room: float) -> None:
         size = min(self.rng.choice([0.065, 0.15, 0.22]), room)
-        self.b.cushion(0, 0, 0, size, size, size, self._one(self.plastics + self.covers), 1.0, 18, 10)
+        self.b.ellipsoid(0, 0, 0, size, size, size, self._one(self.plastics + self.covers), 20)
 
     def sheet(self, room: float) -> None:
         w, d = (0.21, 0.297) if self.rng.random() < 0.6 else (0.15, 0.21)
@@ -124,7 +124,7 @@ class Clutter:
         self.b.box(0, 0.055, 0.1, w, 0.035, h, self.metal)
         self.b.quad([-w / 2 + 0.015, 0.036, 0.12], [w - 0.03, 0, 0], [0, 0, h - 0.04], self.screen, True)
         self.b.box(-0.03, -0.2, 0, 0.44, 0.14, 0.02, self.metal, top=self.keys)
-        self.b.cushion(0.27, -0.2, 0, 0.06, 0.1, 0.035, self.metal, 0.8, 10, 6)
+        self.b.ellipsoid(0.27, -0.2, 0, 0.06, 0.1, 0.035, self.metal, 10)
 
     def laptop(self) -> None:
         """An open laptop; the user sits at -y."""
@@ -179,7 +179,7 @@ class Clutter:
             self.ball(0.3)
         elif kind == 2:
             h = self.rng.uniform(0.3, 0.5)
-            self.b.cushion(0, 0, 0, 0.32, 0.2, h, self.cloth, 0.6)
+            self.b.cushion(0, 0, 0, 0.32, 0.2, h, self.cloth, 3)
         else:
             h, r = self.rng.uniform(0.25, 0.4), self.rng.uniform(0.12, 0.17)
             profile = [(r * 0.8, 0), (r, h), (r * 0.95, h), (r * 0.75, 0.02), (0, 0.02)]

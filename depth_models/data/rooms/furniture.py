@@ -114,7 +114,7 @@ def chair(rng: Rng, m: Materials) -> Piece:
             for z in np.linspace(seat + 0.18, h - 0.07, 3):
                 b.box(0, d / 2 - 0.015, z, w - 2 * thick, 0.018, 0.06, frame)
         elif style == 1:
-            b.cushion(0, 0, seat - 0.01, w * 0.96, d * 0.94, 0.06, pad)
+            b.cushion(0, 0, seat - 0.01, w * 0.96, d * 0.94, 0.06, pad, 5)
             b.box(0, d / 2 - 0.025, seat + 0.2, w - 2 * thick, 0.04, h - seat - 0.22, pad)
         else:
             b.box(0, d / 2 - 0.015, seat + 0.06, w - 2 * thick, 0.015, h - seat - 0.06, frame)
@@ -132,11 +132,11 @@ def office_chair(rng: Rng, m: Materials) -> Piece:
             a = 2 * np.pi * k / 5
             foot = [0.3 * np.cos(a), 0.3 * np.sin(a)]
             b.tube([*foot, 0.07], [0, 0, 0.12], 0.02, metal)
-            b.cushion(foot[0], foot[1], 0, 0.06, 0.06, 0.06, metal, 0.8, 8, 5)
+            b.ellipsoid(foot[0], foot[1], 0, 0.06, 0.06, 0.06, metal, 8)
         b.lathe(0, 0, 0.08, [(0.03, 0), (0.025, seat - 0.12)], metal, 8)
         b.cushion(0, 0, seat - 0.07, 0.48, 0.48, 0.08, cloth)
         b.box(0, 0.23, seat - 0.03, 0.06, 0.02, 0.25, metal)
-        b.cushion(0, 0.24, seat + 0.1, 0.44, 0.08, h - seat - 0.1, cloth, 0.45)
+        b.cushion(0, 0.24, seat + 0.1, 0.44, 0.08, h - seat - 0.1, cloth)
         for x in (-0.26, 0.26) if arms else ():
             b.box(x, 0.05, seat - 0.02, 0.03, 0.03, 0.2, metal)
             b.box(x, 0, seat + 0.18, 0.05, 0.26, 0.03, metal)
@@ -156,15 +156,15 @@ def sofa(rng: Rng, m: Materials, seats: int | None = None) -> Piece:
     def draw(b: MeshBuilder) -> None:
         _legs(b, w, d, 0.08, 0.05, leg, False, 0.04)
         b.box(0, 0, 0.08, w - 0.02, d - 0.02, seat - 0.2, cloth)
-        b.cushion(0, d / 2 - back / 2, 0.1, w, back, h - 0.1, cloth, 0.25)
+        b.cushion(0, d / 2 - back / 2, 0.1, w, back, h - 0.1, cloth, 8)
         for side in (-1, 1):
-            b.cushion(side * (w / 2 - arm / 2), 0, 0.08, arm, d, arm_h - 0.08, cloth, 0.3)
+            b.cushion(side * (w / 2 - arm / 2), 0, 0.08, arm, d, arm_h - 0.08, cloth)
         for k in range(seats):
             x = (k + 0.5 - seats / 2) * each
-            b.cushion(x, -back / 2, seat - 0.17, each * 1.02, d - back, 0.18, cloth, 0.25)
-            b.cushion(x, d / 2 - back - 0.07, seat - 0.02, each * 0.98, 0.17, h - seat - 0.02, cloth, 0.4)
+            b.cushion(x, -back / 2, seat - 0.17, each * 1.02, d - back, 0.18, cloth, 8)
+            b.cushion(x, d / 2 - back - 0.07, seat - 0.02, each * 0.98, 0.17, h - seat - 0.02, cloth, 5)
             if pillows[k]:
-                b.cushion(x + 0.1, d / 2 - back - 0.2, seat, 0.4, 0.16, min(0.38, h - seat), pillow, 0.6)
+                b.cushion(x + 0.1, d / 2 - back - 0.2, seat, 0.4, 0.16, min(0.38, h - seat), pillow, 2.5)
 
     return Piece("sofa", (w, d, h), draw, [Top(0, -0.1, w - 2 * arm - 0.1, d * 0.4, seat, 0.5)])
 
@@ -179,10 +179,10 @@ def bed(rng: Rng, m: Materials) -> Piece:
         b.box(0, 0, 0.06, w, d, h - 0.3, frame)
         _legs(b, w, d, 0.06, 0.06, frame, False)
         b.box(0, d / 2 - 0.03, 0, w + 0.04, 0.05, head, frame)
-        b.cushion(0, -0.03, h - 0.25, w, d - 0.08, 0.25, sheet, 0.15)
-        b.cushion(0, -0.03 - folded / 2, h - 0.2, w + 0.06, d - 0.04 - folded, 0.24, cover, 0.18)
+        b.cushion(0, -0.03, h - 0.25, w, d - 0.08, 0.25, sheet, 12)
+        b.cushion(0, -0.03 - folded / 2, h - 0.2, w + 0.06, d - 0.04 - folded, 0.24, cover, 10)
         for x in (0.0,) if w < 1.3 else (-w / 4, w / 4):
-            b.cushion(x, d / 2 - 0.33, h - 0.02, min(0.7, w / 2 * 0.95) if w >= 1.3 else 0.65, 0.42, 0.15, pillow, 0.6)
+            b.cushion(x, d / 2 - 0.33, h - 0.02, min(0.7, w / 2 * 0.95) if w >= 1.3 else 0.65, 0.42, 0.15, pillow, 2.5)
 
     return Piece("bed", (w, d, max(head, h)), draw, [Top(0, -0.4, w * 0.7, d * 0.4, h + 0.04, 0.5)])
 

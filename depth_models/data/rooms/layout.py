@@ -292,4 +292,5 @@ class _Stage:
                 with self.b.placed(x, y, 0, yaw):
                     height = self.clutter.floor_thing()
                 self.plan.mark(x, y, 0.5, 0.5, yaw, height)
-                self.targets.append(np.array([x, y, height]))
+                if self.rng.random() < 0.3:  # near views are rather of tables and shelves
+                    self.targets.append(np.array([x, y, height]))

@@ -153,20 +153,26 @@ class MeshBuilder:
         ring[-1] = ring[0]
         self.grid(np.stack([start + ring, end + ring]), material)
 
-    def cushion(self, x, y, z, w, d, h, material: int, square: float = 0.35, sides: int = 16, rings: int = 7) -> None:
-        """A rounded block (superellipsoid) in the given bounding box; square 1 is an ellipsoid, near 0 a box."""
-        lon, lat = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, rings)
-
-        def power(a: np.ndarray) -> np.ndarray:
-            return np.sign(a) * np.abs(a) ** square
-
-        around, out = np.stack([power(np.cos(lon)), power(np.sin(lon))], axis=1), power(np.cos(lat))
+    def ellipsoid(self, x, y, z, w, d, h, material: int, sides: int = 16) -> None:
+        """An ellipsoid that stands at height z in the given bounding box."""
+        lon, lat = np.linspace(0, 2 * np.pi, sides + 1), np.linspace(-np.pi / 2, np.pi / 2, sides // 2 + 1)
+        out = np.cos(lat)
         out[[0, -1]] = 0
-        points = np.empty((rings, sides + 1, 3))
-        points[..., :2] = [x, y] + out[:, None, None] * around * [w / 2, d / 2]
-        points[..., 2] = z + h / 2 * (1 + power(np.sin(lat)))[:, None]
+        points = np.empty((len(lat), sides + 1, 3))
+        points[..., :2] = [x, y] + out[:, None, None] * np.stack([np.cos(lon), np.sin(lon)], axis=1) * [w / 2, d / 2]
+        points[..., 2] = z + h / 2 * (1 + np.sin(lat))[:, None]
         points[:, -1] = points[:, 0]
         self.grid(points, material)
+
+    def cushion(self, x, y, z, w, d, h, material: int, power: float = 6.0) -> None:
+        """A block with rounded edges in the given bounding box; power 2 is a pillow, 12 nearly a box."""
+        side = np.array([-1, -0.98, -0.9, -0.6, 0, 0.6, 0.9, 0.98, 1])
+        fall = np.maximum(1 - np.abs(side) ** power, 0) ** (1 / power)
+        across, along = np.meshgrid(side, side)
+        rise = np.outer(fall, fall)
+        for sign in (1, -1):
+            points = np.stack([x + across * w / 2, y + along * d / 2, z + h / 2 * (1 + sign * rise)], axis=2)
+            self.grid(points if sign > 0 else points[:, ::-1], material)
 
     def build(self) -> Mesh:
         """The mesh of everything drawn so far."""

@@ -127,7 +127,7 @@ def _window(b: MeshBuilder, o: Opening, recess: float, view: int, frame: int) ->
     if w > 0.9:
         b.box(x, -recess + 0.02, o.z0 + 0.05, 0.05, 0.038, h - 0.1, frame)
     if o.z0 > 0.3:
-        b.box(x, 0.05 - recess / 2, o.z0 - 0.03, w + 0.1, 0.1 + recess, 0.03, frame)
+        b.box(x, 0.05 - recess / 2, o.z0 - 0.02, w + 0.1, 0.1 + recess, 0.03, frame)
 
 
 def _curtains(b: MeshBuilder, o: Opening, cloth: int, metal: int, ceiling: float) -> None:
@@ -178,12 +178,12 @@ def hang_lamps(b: MeshBuilder, plan: Plan, m: Materials, rng: np.random.Generato
                 b.box(x, y, ceiling - drop, size, size, drop, case)
                 b.quad([x - 0.27, y + 0.27, ceiling - drop - 0.002], [0.54, 0, 0], [0, -0.54, 0], glow)
             elif style == "dome":
-                b.cushion(x, y, ceiling - drop, size, size, drop * 2, glow, 1.0)
+                b.ellipsoid(x, y, ceiling - drop, size, size, drop * 2, glow)
             elif style == "pendant":
                 b.tube([x, y, ceiling - drop + 0.2], [x, y, ceiling], 0.006, case)
                 profile = [(size / 2, 0), (size * 0.35, 0.15), (0.05, 0.22)]
                 b.lathe(x, y, ceiling - drop, profile, case, 16)
-                b.cushion(x, y, ceiling - drop + 0.01, 0.12, 0.12, 0.12, glow, 1.0, 10, 6)
+                b.ellipsoid(x, y, ceiling - drop + 0.01, 0.12, 0.12, 0.12, glow, 10)
             else:
                 b.cylinder(x, y, ceiling - 0.02, size / 2, 0.02, case, 12)
                 b.lathe(x, y, ceiling - 0.021, [(0, 0), (0.04, 0)], glow, 12)
