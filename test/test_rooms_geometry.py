@@ -94,12 +94,12 @@ def test_camera_conventions():
     assert clockwise[2, 0] < 0  # rolled clockwise, the right side dips
 
 
-@pytest.mark.parametrize("seed", [3, 11])
+@pytest.mark.parametrize("seed", [3, 7, 11])
 def test_second_view_agrees(seed):
     """What one view measures, reprojected into another view of the room, has the depth measured there."""
     room = sample_room(seed)
     rng = np.random.default_rng(seed)
-    camera, pose = random_view(room, rng, (120, 160), kind="human")
+    camera, pose = random_view(room, rng, (240, 320), kind="human")
     first = render(room, camera, pose, rng)
     moved = pose.copy()
     moved[:3, 3] += pose[:3, :3] @ [0.06, -0.03, 0.05]
@@ -119,7 +119,9 @@ def test_second_view_agrees(seed):
     # A pixel counts where the second view is continuous and does not have something in front of the point.
     usable = (np.ptp(corners, axis=0) < 0.02 * z) & (there > z - 0.02)
     assert usable.mean() > 0.5
-    assert (np.abs(there - z)[usable] < 1e-3).mean() > 0.9
+    error = np.abs(there - z)[usable]
+    assert np.median(error) < 1e-6
+    assert (error < 1e-3).mean() > 0.9  # the rest lies in creases, where interpolation rounds the corner
 
 
 def test_points_lie_in_the_room():

@@ -128,7 +128,20 @@ def test_same_seed_same_room_and_frame():
 def test_golden_depths():
     """Figures of one machine, to float rounding: a change here is a change of every data set (see VERSION)."""
     depth = dataset_frame(0, 0, (48, 64)).depth
-    golden = [1.63456, 2.21035, 2.13695, 1.88965, 1.67495, 2.26394, 1.90080, 1.84938, 1.55778, 1.54509, 1.53261, 1.52033]
+    golden = [
+        1.63456,
+        2.21035,
+        2.13695,
+        1.88965,
+        1.67495,
+        2.26394,
+        1.90080,
+        1.84938,
+        1.55778,
+        1.54509,
+        1.53261,
+        1.52033,
+    ]
     np.testing.assert_allclose(depth[8::16, 8::16].ravel(), golden, rtol=1e-4)
 
 

@@ -10,6 +10,7 @@ from depth_models.data.rooms.layout import Room
 NEAREST_M = 0.25
 _MARGIN_M = 0.03  # for what lies between the probe's rays
 _KINDS = ["human", "robot", "near"]
+_TRIES = 32
 _CHANCES = [0.48, 0.22, 0.30]
 
 
@@ -33,18 +34,17 @@ def random_view(
         kind = "robot"
     camera = Camera.from_fov(size[1], size[0], float(np.clip(rng.normal(63, 11), 45, 100)))
     best, best_score = None, 0.0
-    for _ in range(32):
-        pose = _near_pose(room, rng) if kind == "near" else _standing_pose(room, rng, kind)
-        if pose is None:
-            continue
-        score = _score(*_probe(room, camera, pose), kind)
+    for attempt, each in enumerate([kind] * _TRIES + ["human", "robot"] * _TRIES):
+        if best_score >= 1 or (best is not None and attempt >= _TRIES):
+            break
+        pose = _near_pose(room, rng) if each == "near" else _standing_pose(room, rng, each)
+        score = 0.0 if pose is None else _score(*_probe(room, camera, pose), each)
         if score > best_score:
             best, best_score = pose, score
-        if score >= 1:
-            break
-    if best is None:  # a room so full that no free floor is left: from just under the ceiling
-        middle = room.plan.position(np.argwhere(room.plan.height == room.plan.height.min())[0])
-        best = look_at(np.array([*middle, room.ceiling - 0.35]), rng.uniform(0, 2 * np.pi), -0.5, 0.0)
+    if best is None:  # a room too full to stand in: look down from under the ceiling, where it is most open
+        clear = room.plan.clearance(room.ceiling - 0.6)
+        x, y = room.plan.position(np.argwhere(clear == clear.max())[0])
+        best = look_at(np.array([x, y, room.ceiling - 0.4]), rng.uniform(0, 2 * np.pi), -0.6, 0.0)
     return camera, best
 
 
@@ -53,8 +53,8 @@ def _probe(room: Room, camera: Camera, pose: np.ndarray) -> tuple[float, float, 
     y, x = np.meshgrid(np.linspace(0, camera.height - 1, 30), np.linspace(0, camera.width - 1, 40))
     directions = camera.rays(np.stack([x.ravel(), y.ravel()], axis=1), pose)
     triangle, depth = room.tracer.nearest(pose[:3, 3], directions)
-    if (np.einsum("nj,nj->n", room.mesh.normals[triangle], directions) > 0).any() or (triangle < 0).any():
-        return 0.0, 0.0, 0  # the camera is within something
+    if (np.einsum("nj,nj->n", room.mesh.normals[triangle], directions) > 0).mean() > 0.1 or (triangle < 0).any():
+        return 0.0, 0.0, 0  # the camera is within something; a few faces from behind are open lampshades
     distance = depth * np.linalg.norm(directions, axis=1)
     return float(distance.min()), float(np.median(depth)), len(np.unique(room.mesh.surface[triangle]))
 
