@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -51,46 +50,47 @@ def _legs(b: MeshBuilder, w: float, d: float, h: float, thick: float, material: 
                 b.box(cx, cy, 0, thick, thick, h, material)
 
 
-def table(rng: Rng, m: Materials, kind: str = "table") -> Piece:
-    """Dining table, 0.72 to 0.76 m high; `coffee_table` 0.38 to 0.48 m; `desk` with a drawer unit."""
-    w, d, h = {
-        "table": (rng.uniform(1.2, 2.0), rng.uniform(0.75, 0.95), rng.uniform(0.72, 0.76)),
-        "coffee_table": (rng.uniform(0.8, 1.2), rng.uniform(0.5, 0.7), rng.uniform(0.38, 0.48)),
-        "desk": (rng.uniform(1.1, 1.7), rng.uniform(0.6, 0.8), rng.uniform(0.72, 0.75)),
-    }[kind]
-    top, leg = m.wood(), m.wood() if rng.random() < 0.5 else m.metal()
+# Ranges of width, depth and height.
+_TABLES = {
+    "table": ((1.2, 2.0), (0.75, 0.95), (0.72, 0.76)),
+    "coffee_table": ((0.8, 1.2), (0.5, 0.7), (0.38, 0.48)),
+    "desk": ((1.1, 1.7), (0.6, 0.8), (0.72, 0.75)),
+}
+
+
+def table(rng: Rng, m: Materials, kind: str) -> Piece:
+    """`table` to dine at, `coffee_table`, or `desk`, which may have drawers; a fifth of the tables are round."""
+    w, d, h = (rng.uniform(*r) for r in _TABLES[kind])
+    top, leg, handle = m.wood(), m.wood() if rng.random() < 0.5 else m.metal(), m.metal()
     thick, leg_thick, round_ = rng.uniform(0.02, 0.045), rng.uniform(0.04, 0.08), rng.random() < 0.4
-    disc, apron, drawers = (
-        kind != "desk" and rng.random() < 0.2,
-        rng.random() < 0.6,
-        kind == "desk" and rng.random() < 0.6,
-    )
-    if disc:
-        w = d = min(w, 1.25)
-    handle = m.metal()
+    apron, drawers = rng.random() < 0.6, kind == "desk" and rng.random() < 0.6
+    if kind != "desk" and rng.random() < 0.2:
+        return _round_table(kind, min(w, 1.25), h, thick, top, leg)
 
     def draw(b: MeshBuilder) -> None:
-        if disc:
-            b.cylinder(0, 0, h - thick, w / 2, thick, top, 24)
-            b.lathe(0, 0, h - thick, [(0, 0), (w / 2, 0)], top, 24)
-            b.lathe(0, 0, 0, [(w * 0.28, 0), (w * 0.26, 0.03), (0.05, 0.08), (0.04, h - thick)], leg, 12)
-            return
         b.box(0, 0, h - thick, w, d, thick, top)
         _legs(b, w, d, h - thick, leg_thick, leg, round_)
         if apron:
-            for y in (-1, 1):
-                b.box(0, y * (d / 2 - 0.07), h - thick - 0.08, w - 0.16, 0.02, 0.08, top)
-            for x in (-1, 1):
-                b.box(x * (w / 2 - 0.07), 0, h - thick - 0.08, 0.02, d - 0.16, 0.08, top)
+            for side in (-1, 1):
+                b.box(0, side * (d / 2 - 0.07), h - thick - 0.08, w - 0.16, 0.02, 0.08, top)
+                b.box(side * (w / 2 - 0.07), 0, h - thick - 0.08, 0.02, d - 0.16, 0.08, top)
         if drawers:
             with b.placed(w / 2 - 0.27, 0.02):
-                _drawer_front(b, 0.4, d - 0.12, 0.04, h - thick - 0.05, top, handle, 3)
+                drawer_front(b, 0.4, d - 0.12, 0.04, h - thick - 0.05, top, handle, 3)
 
-    margin = 0.3 if disc else 0.04
-    return Piece(kind, (w, d, h), draw, [Top(0, 0, w - margin, d - margin, h, 0.6)])
+    return Piece(kind, (w, d, h), draw, [Top(0, 0, w - 0.04, d - 0.04, h, 0.6)])
 
 
-def _drawer_front(b, w, d, z, h, material, handle, rows: int) -> None:
+def _round_table(kind: str, w: float, h: float, thick: float, top: int, leg: int) -> Piece:
+    def draw(b: MeshBuilder) -> None:
+        b.cylinder(0, 0, h - thick, w / 2, thick, top, 24)
+        b.lathe(0, 0, h - thick, [(0, 0), (w / 2, 0)], top, 24)
+        b.lathe(0, 0, 0, [(w * 0.28, 0), (w * 0.26, 0.03), (0.05, 0.08), (0.04, h - thick)], leg, 12)
+
+    return Piece(kind, (w, w, h), draw, [Top(0, 0, w * 0.7, w * 0.7, h, 0.6)])
+
+
+def drawer_front(b, w, d, z, h, material, handle, rows: int) -> None:
     """A carcass with `rows` drawers and a handle on each."""
     b.box(0, 0, z, w, d, h, material)
     each = h / rows
@@ -185,103 +185,6 @@ def bed(rng: Rng, m: Materials) -> Piece:
             b.cushion(x, d / 2 - 0.33, h - 0.02, min(0.7, w / 2 * 0.95) if w >= 1.3 else 0.65, 0.42, 0.15, pillow, 2.5)
 
     return Piece("bed", (w, d, max(head, h)), draw, [Top(0, -0.4, w * 0.7, d * 0.4, h + 0.04, 0.5)])
-
-
-def shelf(rng: Rng, m: Materials) -> Piece:
-    """A bookcase of boards, 0.25 to 0.4 m deep and 0.8 to 2.1 m high; its boards take books and clutter."""
-    w, d, h = rng.uniform(0.6, 1.2), rng.uniform(0.25, 0.4), rng.uniform(0.8, 2.1)
-    board, back, t = m.wood(), rng.random() < 0.7, 0.02
-    rows = max(2, round(h / rng.uniform(0.3, 0.42)))
-    step = (h - t) / rows
-
-    def draw(b: MeshBuilder) -> None:
-        for x in (-1, 1):
-            b.box(x * (w / 2 - t / 2), 0, 0, t, d, h, board)
-        for row in range(rows + 1):
-            b.box(0, 0, row * step, w - 2 * t, d, t, board)
-        if back:
-            b.box(0, d / 2 - 0.005, 0, w - 2 * t, 0.006, h, board)
-
-    tops = [Top(0, -0.01, w - 2 * t - 0.02, d - 0.06, row * step + t, step - t - 0.02) for row in range(rows)]
-    return Piece("shelf", (w, d, h), draw, [*tops, Top(0, 0, w - 0.04, d - 0.04, h, 0.4)])
-
-
-def cabinet(rng: Rng, m: Materials, kind: str | None = None) -> Piece:
-    """Chest of drawers, sideboard, wardrobe, nightstand or kitchen unit (0.9 m high, with a worktop)."""
-    kind = m.choose("drawers", "sideboard", "wardrobe", "nightstand") if kind is None else kind
-    w, d, h, rows, doors = {
-        "drawers": (rng.uniform(0.6, 1.1), rng.uniform(0.4, 0.5), rng.uniform(0.75, 1.15), int(rng.integers(3, 6)), 0),
-        "sideboard": (
-            rng.uniform(1.1, 1.8),
-            rng.uniform(0.38, 0.48),
-            rng.uniform(0.6, 0.85),
-            0,
-            int(rng.integers(2, 5)),
-        ),
-        "wardrobe": (
-            rng.uniform(0.9, 1.8),
-            rng.uniform(0.55, 0.62),
-            rng.uniform(1.85, 2.15),
-            0,
-            int(rng.integers(2, 4)),
-        ),
-        "nightstand": (rng.uniform(0.4, 0.5), rng.uniform(0.35, 0.42), rng.uniform(0.48, 0.6), 2, 0),
-        "kitchen": (0.6 * int(rng.integers(2, 5)), 0.6, rng.uniform(0.88, 0.92), 0, 0),
-        "fridge": (rng.uniform(0.55, 0.7), rng.uniform(0.6, 0.68), rng.uniform(1.5, 1.85), 0, 0),
-    }[kind]
-    body, handle = m.wood(), m.metal()
-    if kind == "fridge":
-        body = m.add("plain", [m.pick(["#f2f2f0", "#c9cacc", "#3a3b3d"])], 1, 0.04)
-    worktop = m.add(m.choose("speckle", "marble", "wood"), [m.pick(["#b9b2a6", "#6c6a68", "#c8a06a"])], 0.8, 0.03)
-
-    def draw(b: MeshBuilder) -> None:
-        if rows:
-            _drawer_front(b, w, d - 0.04, 0.06, h - 0.06, body, handle, rows)
-            b.box(0, 0, 0, w - 0.04, d - 0.08, 0.06, body)
-            return
-        fronts = round(w / 0.6) if kind == "kitchen" else max(doors, 1)
-        b.box(0, 0.015, 0.08, w, d - 0.03, h - 0.08 - (0.04 if kind == "kitchen" else 0), body)
-        b.box(0, 0.03, 0, w - 0.02, d - 0.1, 0.08, handle)
-        splits = (
-            [0.08, 0.08 + (h - 0.08) * 0.62, h] if kind == "fridge" else [0.08, h - (0.05 if kind == "kitchen" else 0)]
-        )
-        for k in range(fronts):
-            x = (k + 0.5 - fronts / 2) * w / fronts
-            for low, high in pairwise(splits):
-                b.box(x, -d / 2 + 0.008, low + 0.003, w / fronts - 0.006, 0.016, high - low - 0.006, body)
-                side = 1 if k % 2 == 0 else -1
-                b.box(
-                    x + side * (w / fronts / 2 - 0.05),
-                    -d / 2 - 0.015,
-                    (low + high) / 2 - 0.07,
-                    0.014,
-                    0.03,
-                    0.14,
-                    handle,
-                )
-        if kind == "kitchen":
-            b.box(0, -0.01, h - 0.04, w, d + 0.02, 0.04, worktop)
-
-    return Piece(kind, (w, d, h), draw, [Top(0, 0, w - 0.06, d - 0.08, h, 0.4)])
-
-
-def tv_stand(rng: Rng, m: Materials) -> Piece:
-    """A low cabinet with a television, 0.7 to 1.3 m wide, off or showing something."""
-    stand = cabinet(rng, m, "sideboard")
-    w, d, _ = stand.size
-    h, tv_w = rng.uniform(0.42, 0.6), rng.uniform(0.7, min(1.3, w))
-    glass, case = m.picture() if rng.random() < 0.3 else m.black_glass(False), m.metal()
-    body = m.wood()
-
-    def draw(b: MeshBuilder) -> None:
-        b.box(0, 0, 0, w, d, h, body)
-        b.box(0, -d / 2 - 0.005, 0.05, w / 2 - 0.01, 0.01, h - 0.08, case)
-        b.box(0, 0.02, h, tv_w * 0.4, 0.2, 0.015, case)
-        b.box(0, 0.04, h, 0.06, 0.04, 0.08, case)
-        b.box(0, 0.03, h + 0.06, tv_w, 0.05, tv_w * 0.58, case)
-        b.quad([-tv_w / 2 + 0.012, 0.004, h + 0.075], [tv_w - 0.024, 0, 0], [0, 0, tv_w * 0.58 - 0.03], glass, True)
-
-    return Piece("tv_stand", (w, d, h + 0.06 + tv_w * 0.58), draw)
 
 
 def floor_lamp(rng: Rng, m: Materials) -> Piece:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depth_models.data.rooms import unwrap
+
 TEXEL_M = 0.07  # spacing of the light map on large faces
 TEXEL_UP_M = 0.04  # on faces that look up, where the shadows of small things lie
-ATLAS_WIDTH = 1024
 # Faces of a unit box as (corner, right, up), seen from outside, so that right x up points outwards.
 _BOX_FACES = np.array(
     [
@@ -37,7 +38,6 @@ class Mesh:
         maps: (T, 4, 4) float32, affine maps of a world point (x, y, z, 1) to light-map x, y (texels of the
             atlas) and texture u, v (metres, or fractions where the texture is fitted to its face).
         points, point_normals: (L, 3) float32, where light is baked.
-        point_material: (L,) int32.
         texel: (L, 2) int32 row and column in the atlas.
         patches: (P, 4) int32 row, column, height, width of each face's part of the atlas.
         atlas_shape: rows and columns of the atlas.
@@ -51,7 +51,6 @@ class Mesh:
     maps: np.ndarray
     points: np.ndarray
     point_normals: np.ndarray
-    point_material: np.ndarray
     texel: np.ndarray
     patches: np.ndarray
     atlas_shape: tuple[int, int]
@@ -177,113 +176,46 @@ class MeshBuilder:
     def build(self) -> Mesh:
         """The mesh of everything drawn so far."""
         quads = np.concatenate(self._quads)
-        material = np.array([m for m, *_ in self._quad_info], np.int32)
+        material = np.array([m for m, *_ in self._quad_info] + [m for *_, m in self._grids], np.int32)
         fitted = np.array([f for _, f, _ in self._quad_info], bool)
         origin = np.array([(np.nan, np.nan) if o is None else o for *_, o in self._quad_info]).reshape(-1, 2)
         length = np.linalg.norm(quads[:, 1:], axis=2)  # (Q, 2)
         upward = np.cross(quads[:, 1], quads[:, 2])[:, 2:] > 1e-9
         cells = np.clip(np.ceil(length / np.where(upward, TEXEL_UP_M, TEXEL_M)), 1, 250).astype(np.int32)
-        shapes = np.concatenate(
-            [cells[:, ::-1] + 1, np.array([p.shape[:2] for p, *_ in self._grids], np.int32).reshape(-1, 2)]
-        )
-        place, atlas_rows = _pack(shapes)
-        n = len(quads)
-        parts = [_quad_triangles(quads, length, cells, fitted, origin, place[:n]) + (material,)]
-        lattice = [_quad_lattice(quads, cells, material, place[:n])]
-        for (points, normals, uv, mat), corner in zip(self._grids, place[n:], strict=True):
-            parts.append(_grid_triangles(points, uv, corner) + (np.full(1, mat, np.int32),))
-            lattice.append(_grid_lattice(points, normals, mat, corner))
-        vertices = np.concatenate([p[0].reshape(-1, 3, 3) for p in parts])
-        uv = np.concatenate([p[1].reshape(-1, 3, 4) for p in parts])
-        surface = np.concatenate(
-            [np.repeat(np.arange(n), 2)] + [np.full(p[0].size // 9, n + i) for i, p in enumerate(parts[1:])]
-        ).astype(np.int32)
-        per_surface = np.concatenate([material, np.array([m for *_, m in self._grids], np.int32)])
-        cross = np.cross(vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0])
-        area = np.linalg.norm(cross, axis=1)
-        keep = area > 1e-10  # the poles of swept surfaces
-        vertices, uv, surface, cross = vertices[keep], uv[keep], surface[keep], cross[keep]
-        points, point_normals, point_material, texel = (np.concatenate(a) for a in zip(*lattice, strict=True))
-        normals = cross / area[keep, None]
-        return Mesh(
-            vertices, normals, normals.astype(np.float32), surface, per_surface[surface], _affine(vertices, cross, uv),
-            points.astype(np.float32), point_normals.astype(np.float32), point_material, texel,
-            np.concatenate([place, shapes], axis=1).astype(np.int32), (atlas_rows, ATLAS_WIDTH),
-        )  # fmt: skip
+        grid_shapes = np.array([points.shape[:2] for points, *_ in self._grids], np.int32).reshape(-1, 2)
+        shapes = np.concatenate([cells[:, ::-1] + 1, grid_shapes])
+        place, rows = unwrap.pack(shapes)
+        parts = [unwrap.quad_triangles(quads, length, cells, fitted, origin, place[: len(quads)])]
+        lattice = [unwrap.quad_lattice(quads, cells, place[: len(quads)])]
+        for (points, normals, uv, _), corner in zip(self._grids, place[len(quads) :], strict=True):
+            parts.append(unwrap.grid_triangles(points, uv, corner))
+            lattice.append(unwrap.grid_lattice(points, normals, corner))
+        vertices = np.concatenate([v.reshape(-1, 3, 3) for v, _ in parts])
+        values = np.concatenate([c.reshape(-1, 3, 4) for _, c in parts])
+        counts = [2] * len(quads) + [v.size // 9 for v, _ in parts[1:]]  # triangles of each surface
+        surface = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        patches = np.concatenate([place, shapes], axis=1)
+        return _mesh(vertices, values, surface, material, lattice, patches, (rows, unwrap.ATLAS_WIDTH))
 
 
-def _pack(shapes: np.ndarray) -> tuple[np.ndarray, int]:
-    """Row and column in the atlas for each (height, width), on shelves of falling height; and the atlas's rows."""
-    place = np.zeros((len(shapes), 2), np.int32)
-    row, column, shelf = 0, 0, 0
-    for i in np.argsort(-shapes[:, 0], kind="stable"):
-        height, width = shapes[i]
-        if column + width > ATLAS_WIDTH:
-            row, column, shelf = row + shelf, 0, 0
-        place[i] = row, column
-        column, shelf = column + width, max(shelf, height)
-    return place, row + shelf
-
-
-def _quad_triangles(quads, length, cells, fitted, origin, place):
-    """(Q, 2, 3, 3) vertices and (Q, 2, 3, 4) light-map and texture coordinates of quads."""
-    corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
-    position = quads[:, None, 0] + corner[:, :1] * quads[:, None, 1] + corner[:, 1:] * quads[:, None, 2]
-    coordinates = np.empty((len(quads), 4, 4))
-    coordinates[..., :2] = place[:, None, ::-1] + corner * cells[:, None]
-    # Texture in metres; the grain runs along the longer side, and a shift of its own keeps parts from looking alike.
-    metric = corner * length[:, None]
-    free = np.isnan(origin[:, 0])
-    turned = free & (length[:, 1] > length[:, 0])
-    metric[turned] = metric[turned][..., ::-1]
-    shift = np.where(free, (np.arange(len(quads)) // 6 * 0.377) % 1, 0)[:, None] + np.nan_to_num(origin)
-    coordinates[..., 2:] = np.where(fitted[:, None, None], corner * [1, -1] + [0, 1], metric + shift[:, None])
-    order = [[0, 1, 2], [0, 2, 3]]
-    return position[:, order], coordinates[:, order]
-
-
-def _quad_lattice(quads, cells, material, place):
-    """Baking points of quads: a lattice with its rim drawn in a little, so that no point lies in a neighbour."""
-    width, count = cells[:, 0] + 1, (cells + 1).prod(axis=1)
-    which = np.repeat(np.arange(len(quads)), count)
-    index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    column, row = index % width[which], index // width[which]
-    st = np.stack([column, row], axis=1) / cells[which]
-    inset = np.minimum(0.12 / cells[which], 0.02)
-    st = np.clip(st, inset, 1 - inset)
-    points = quads[which, 0] + st[:, :1] * quads[which, 1] + st[:, 1:] * quads[which, 2]
-    normals = np.cross(quads[:, 1], quads[:, 2])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    texel = place[which] + np.stack([row, column], axis=1)
-    return points, normals[which], material[which], texel.astype(np.int32)
-
-
-def _grid_triangles(points, uv, corner):
-    """Vertices and coordinates of a swept surface's triangles."""
-    m, n = points.shape[:2]
-    row, column = np.mgrid[:m, :n]
-    coordinates = np.concatenate([np.stack([column + corner[1], row + corner[0]], axis=2), uv], axis=2)
-
-    def split(a: np.ndarray) -> np.ndarray:
-        a00, a10, a11, a01 = a[:-1, :-1], a[:-1, 1:], a[1:, 1:], a[1:, :-1]
-        return np.stack([np.stack([a00, a10, a11], axis=2), np.stack([a00, a11, a01], axis=2)], axis=2)
-
-    return split(points), split(coordinates)
-
-
-def _grid_lattice(points, normals, material, corner):
-    """Baking points of a swept surface: its vertices."""
-    row, column = np.mgrid[: points.shape[0], : points.shape[1]]
-    texel = np.stack([row.ravel() + corner[0], column.ravel() + corner[1]], axis=1).astype(np.int32)
-    return points.reshape(-1, 3), normals.reshape(-1, 3), np.full(len(texel), material, np.int32), texel
-
-
-def _affine(vertices: np.ndarray, cross: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(T, 4, 4) float32 maps of (x, y, z, 1) that give (T, 3, 4) values at the triangles' vertices."""
-    e1, e2 = vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0]
-    square = (cross**2).sum(axis=1, keepdims=True)
-    dual1, dual2 = np.cross(e2, cross) / square, np.cross(cross, e1) / square
-    slope = (values[:, 1] - values[:, 0])[..., None] * dual1[:, None]
-    slope = slope + (values[:, 2] - values[:, 0])[..., None] * dual2[:, None]
-    offset = values[:, 0] - (slope @ vertices[:, 0, :, None])[..., 0]
-    return np.concatenate([slope, offset[..., None]], axis=2).astype(np.float32)
+def _mesh(vertices, values, surface, material, lattice, patches, atlas_shape) -> Mesh:
+    """The mesh without the triangles that are no more than a line, at the poles of swept surfaces."""
+    cross = np.cross(vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0])
+    area = np.linalg.norm(cross, axis=1)
+    keep = area > 1e-10
+    vertices, cross, surface = vertices[keep], cross[keep], surface[keep]
+    normals = cross / area[keep, None]
+    points, point_normals, texel = (np.concatenate(a) for a in zip(*lattice, strict=True))
+    return Mesh(
+        vertices=vertices,
+        normals=normals,
+        normals32=normals.astype(np.float32),
+        surface=surface,
+        material=material[surface],
+        maps=unwrap.affine(vertices, cross, values[keep]),
+        points=points.astype(np.float32),
+        point_normals=point_normals.astype(np.float32),
+        texel=texel,
+        patches=patches.astype(np.int32),
+        atlas_shape=atlas_shape,
+    )
