@@ -11,7 +11,7 @@ from depth_models.data.rooms.textures import gather
 from depth_models.data.rooms.trace import Tracer
 
 DIRECT_RAYS = 20  # shared by a room's lights, with three to seven for each
-BOUNCE_RAYS = 8
+BOUNCE_RAYS = 6
 SUN = (4.0, 3.7, 3.1)  # a sunlit white wall's radiance, where a lamp's light gives about 0.3
 _PATTERN = 9  # neighbouring texels take different samples, and a 3 x 3 mean makes them one set
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from depth_models.data.rooms import unwrap
 
-TEXEL_M = 0.07  # spacing of the light map on large faces
-TEXEL_UP_M = 0.04  # on faces that look up, where the shadows of small things lie
+# Spacing of the light map: finest on faces that look up, where the shadows of small things lie, coarsest underneath.
+TEXEL_UP_M, TEXEL_M, TEXEL_DOWN_M = 0.045, 0.08, 0.16
 # Faces of a unit box as (corner, right, up), seen from outside, so that right x up points outwards.
 _BOX_FACES = np.array(
     [
@@ -180,8 +180,9 @@ class MeshBuilder:
         fitted = np.array([f for _, f, _ in self._quad_info], bool)
         origin = np.array([(np.nan, np.nan) if o is None else o for *_, o in self._quad_info]).reshape(-1, 2)
         length = np.linalg.norm(quads[:, 1:], axis=2)  # (Q, 2)
-        upward = np.cross(quads[:, 1], quads[:, 2])[:, 2:] > 1e-9
-        cells = np.clip(np.ceil(length / np.where(upward, TEXEL_UP_M, TEXEL_M)), 1, 250).astype(np.int32)
+        rise = np.cross(quads[:, 1], quads[:, 2])[:, 2:]
+        spacing = np.where(rise > 1e-9, TEXEL_UP_M, np.where(rise < -1e-9, TEXEL_DOWN_M, TEXEL_M))
+        cells = np.clip(np.ceil(length / spacing), 1, 250).astype(np.int32)
         grid_shapes = np.array([points.shape[:2] for points, *_ in self._grids], np.int32).reshape(-1, 2)
         shapes = np.concatenate([cells[:, ::-1] + 1, grid_shapes])
         place, rows = unwrap.pack(shapes)
