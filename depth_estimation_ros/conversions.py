@@ -1,0 +1,191 @@
+"""sensor_msgs/Image and CameraInfo to arrays and back. Pure: any object with the messages' attributes will do."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+
+class MessageError(ValueError):
+    """A message that cannot be used; the text says what was got, what was expected and how to fix it."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How an encoding stores its pixels.
+
+    Attributes:
+        channels: samples per pixel in a row.
+        to_rgb: OpenCV's conversion code; None where the samples are R, G, B already.
+        dtype: of a sample.
+        rows: rows stored for two image rows (3 where a plane of half-resolution colour follows the grey one).
+        even: (height, width) must be multiples of this.
+    """
+
+    channels: int
+    to_rgb: int | None = None
+    dtype: type = np.uint8
+    rows: int = 2
+    even: tuple[int, int] = (1, 1)
+
+
+_UYVY = _Layout(2, cv2.COLOR_YUV2RGB_UYVY, even=(1, 2))
+_YUYV = _Layout(2, cv2.COLOR_YUV2RGB_YUYV, even=(1, 2))
+# OpenCV names a Bayer pattern twice: BayerRGGB2RGB is named from the first pixel, as ROS does, while the older
+# BayerBG2RGB (the same code) is named from the pixel at (1, 1).
+_LAYOUTS = {
+    "rgb8": _Layout(3),
+    "bgr8": _Layout(3, cv2.COLOR_BGR2RGB),
+    "8UC3": _Layout(3, cv2.COLOR_BGR2RGB),  # no colour order in the name; what OpenCV programs publish is BGR
+    "rgba8": _Layout(4, cv2.COLOR_RGBA2RGB),
+    "bgra8": _Layout(4, cv2.COLOR_BGRA2RGB),
+    "mono8": _Layout(1, cv2.COLOR_GRAY2RGB),
+    "8UC1": _Layout(1, cv2.COLOR_GRAY2RGB),
+    "mono16": _Layout(1, cv2.COLOR_GRAY2RGB, np.uint16),
+    "yuv422": _UYVY,
+    "uyvy": _UYVY,
+    "yuv422_yuy2": _YUYV,
+    "yuyv": _YUYV,
+    "nv12": _Layout(1, cv2.COLOR_YUV2RGB_NV12, rows=3, even=(2, 2)),
+    "nv21": _Layout(1, cv2.COLOR_YUV2RGB_NV21, rows=3, even=(2, 2)),
+    "bayer_rggb8": _Layout(1, cv2.COLOR_BayerRGGB2RGB, even=(2, 2)),
+    "bayer_bggr8": _Layout(1, cv2.COLOR_BayerBGGR2RGB, even=(2, 2)),
+    "bayer_gbrg8": _Layout(1, cv2.COLOR_BayerGBRG2RGB, even=(2, 2)),
+    "bayer_grbg8": _Layout(1, cv2.COLOR_BayerGRBG2RGB, even=(2, 2)),
+}
+
+
+def image_to_rgb(message: Any) -> np.ndarray:
+    """Decode an image message to (H, W, 3) uint8 RGB, contiguous; it may share the message's memory.
+
+    YUV is BT.601 with limited range; mono16 is scaled by its type's range. Encodings not listed here are served by
+    cv_bridge where a ROS installation has one.
+
+    Args:
+        message: sensor_msgs/Image, or anything with its attributes encoding, width, height, step, is_bigendian, data.
+
+    Raises:
+        MessageError: unknown encoding; no pixel; an odd size where the encoding forbids it; step or data too short.
+    """
+    layout = _LAYOUTS.get(message.encoding)
+    if layout is None:
+        return _with_cv_bridge(message)
+    samples = _samples(message, layout)
+    if layout.dtype is np.uint16:
+        samples = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 255 * 257
+    if layout.to_rgb is None:
+        return np.ascontiguousarray(samples)
+    return cv2.cvtColor(np.ascontiguousarray(samples), layout.to_rgb)
+
+
+def _samples(message: Any, layout: _Layout) -> np.ndarray:
+    """(rows, W) or (rows, W, channels) view of the message's memory, its row padding cut off."""
+    height, width, step = message.height, message.width, message.step
+    what = f"image of encoding {message.encoding!r}, {width} x {height} pixels"
+    if height <= 0 or width <= 0:
+        raise MessageError(f"{what}: it has no pixel; does the camera driver run?")
+    if height % layout.even[0] or width % layout.even[1]:
+        raise MessageError(
+            f"{what}: height and width must be multiples of {layout.even[0]} and {layout.even[1]} for this encoding; "
+            "crop the image or publish rgb8"
+        )
+    dtype = np.dtype(layout.dtype).newbyteorder(">" if message.is_bigendian else "<")
+    row_bytes = width * layout.channels * dtype.itemsize
+    if step < row_bytes:
+        raise MessageError(f"{what}: step is {step} bytes, and a row has {row_bytes}; the publisher must set step")
+    rows = height * layout.rows // 2
+    data = memoryview(message.data).cast("B")
+    if len(data) != rows * step:
+        raise MessageError(
+            f"{what}, step {step}: data has {len(data)} bytes, expected {rows} x {step} = {rows * step}; "
+            "the publisher's encoding, size and data must agree"
+        )
+    shape: tuple[int, ...] = (rows, width) if layout.channels == 1 else (rows, width, layout.channels)
+    strides: tuple[int, ...] = (step, dtype.itemsize * layout.channels, dtype.itemsize)[: len(shape)]
+    return np.ndarray(shape, dtype, buffer=data, strides=strides)
+
+
+def _with_cv_bridge(message: Any) -> np.ndarray:
+    """Decode by the real cv_bridge. PyPI's package of that name is a stub that decodes wrongly: only ament's counts."""
+    marker = "share/ament_index/resource_index/packages/cv_bridge"
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    if not any(prefix and (Path(prefix) / marker).is_file() for prefix in prefixes):
+        raise MessageError(
+            f"image of encoding {message.encoding!r}: not one of {', '.join(_LAYOUTS)}; "
+            "publish one of these, or install ROS 2's cv_bridge (ros-$ROS_DISTRO-cv-bridge), which knows more"
+        )
+    try:
+        from cv_bridge import CvBridge
+
+        return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
+    except Exception as error:  # cv_bridge's own errors, and those of a build for another numpy
+        raise MessageError(f"image of encoding {message.encoding!r}: cv_bridge cannot decode it: {error}") from error
+
+
+def depth_to_image(metres: np.ndarray, encoding: str, max_depth: float) -> np.ndarray:
+    """Depth as REP 118 wants it in an image message.
+
+    Args:
+        metres: (H, W) float32; not positive, not finite or beyond `max_depth` is invalid.
+        encoding: '32FC1' or '16UC1'.
+        max_depth: metres.
+
+    Returns:
+        (H, W) contiguous little-endian: float32 metres with NaN for invalid (never 0.0, which depth_image_proc takes as
+        a point, nor Inf), or uint16 millimetres with 0 for invalid and for what does not fit 65.535 m.
+    """
+    valid = (metres > 0) & (metres <= max_depth)
+    if encoding == "32FC1":
+        return np.where(valid, metres, np.nan).astype("<f4")
+    millimetres = np.rint(np.where(valid, metres, 0.0) * 1000.0)
+    return np.where(millimetres <= 65535, millimetres, 0).astype("<u2")
+
+
+def camera_info_for(info: Any, width: int, height: int) -> Any:
+    """The camera_info of an image of `width` x `height` pixels, given that of its camera.
+
+    Binning and region of interest are worked into K and P, as not every reader of depth knows them, and a plain change
+    of size is a scaling. Pixel centres are at integer coordinates: cx becomes (cx + 0.5) s - 0.5. Distortion and R do
+    not depend on the size. An info that fits already comes back as an equal copy.
+
+    Args:
+        info: sensor_msgs/CameraInfo, or anything with its attributes. Not changed.
+
+    Raises:
+        MessageError: no size, or an aspect ratio that differs by more than 2 %: the info of another camera.
+    """
+    roi = info.roi
+    region_w, region_h = roi.width or info.width, roi.height or info.height
+    if min(region_w, region_h, width, height) <= 0:
+        raise MessageError(f"camera_info is {info.width} x {info.height} pixels; the camera driver must set its size")
+    scale_x, scale_y = width / region_w, height / region_h
+    # Whole pixels alone can change the ratio of a very small image by more than 2 %.
+    tolerance = max(0.02, 1.0 / min(width, height))
+    if abs(scale_x / scale_y - 1) > tolerance:
+        raise MessageError(
+            f"camera_info is of a {region_w} x {region_h} image and the image has {width} x {height} pixels: "
+            "another aspect ratio, so another camera; remap camera_info to this camera's"
+        )
+    out = copy.deepcopy(info)
+    if (info.width, info.height) == (width, height):
+        return out
+    shift = np.array([[1, 0, -roi.x_offset], [0, 1, -roi.y_offset], [0, 0, 1]], np.float64)
+    scale = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1]])
+    out.k = (scale @ shift @ np.reshape(info.k, (3, 3))).ravel()
+    out.p = (scale @ shift @ np.reshape(info.p, (3, 4))).ravel()
+    out.width, out.height, out.binning_x, out.binning_y = width, height, 0, 0
+    out.roi.x_offset = out.roi.y_offset = out.roi.width = out.roi.height = 0
+    out.roi.do_rectify = False
+    return out
+
+
+def focal_length(info: Any) -> tuple[float, float] | None:
+    """(fx, fy) in pixels of the image that `info` describes, or None where K is not calibrated (zeros)."""
+    fx, fy = float(info.k[0]), float(info.k[4])
+    return (fx, fy) if 0 < fx < float("inf") and 0 < fy < float("inf") else None

@@ -1,0 +1,125 @@
+"""The node's parameters: names, types, defaults, ranges and descriptions in one table. Pure: no rclpy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+ParameterValue = bool | int | float | str
+
+
+class ParameterError(ValueError):
+    """A parameter that the node refuses; the message says what was got, what was expected and how to fix it."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a parameter may be.
+
+    Attributes:
+        description: one sentence, shown by `ros2 param describe`.
+        choices: the allowed values; empty where any is allowed.
+        pattern: regular expression that a text must match whole; '' for any.
+        low, high: inclusive range of a number.
+        live: may change while the node runs; others are read when it is configured.
+        read_only: fixed at start.
+    """
+
+    description: str
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    low: float | None = None
+    high: float | None = None
+    live: bool = False
+    read_only: bool = False
+
+    @property
+    def constraints(self) -> str:
+        """The allowed values in words; '' where a range says it or any value is allowed."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        return f"matches {self.pattern}" if self.pattern else ""
+
+
+def _parameter(default: ParameterValue, description: str, **rest: Any) -> Any:
+    return field(default=default, metadata={"spec": Spec(description, **rest)})
+
+
+_RELIABILITY = ("reliable", "best_effort")
+
+
+@dataclass(frozen=True)
+class NodeParameters:
+    """Checked values of every parameter; the fields are the table that the node declares."""
+
+    model: str = _parameter("unet", "Bundled network to run; `depth-models networks` lists them.")
+    weights: str = _parameter("", "Checkpoint file to run instead of the bundled one of `model`.")
+    device: str = _parameter(
+        "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.", pattern=r"auto|cpu|cuda(:\d+)?"
+    )
+    backend: str = _parameter("auto", "What runs the network.", choices=("auto", "torch"))
+    precision: str = _parameter(
+        "auto", "auto is fp16 on a GPU and fp32 on a CPU.", choices=("auto", "fp32", "fp16", "bf16")
+    )
+    depth_encoding: str = _parameter(
+        "32FC1",
+        "32FC1 is metres with NaN for invalid, 16UC1 is millimetres with 0 for invalid.",
+        choices=("32FC1", "16UC1"),
+    )
+    max_depth: float = _parameter(
+        100.0, "Farther depth is published as invalid, metres.", low=0.01, high=1000.0, live=True
+    )
+    image_reliability: str = _parameter(
+        "best_effort", "QoS reliability of the image and camera_info subscriptions.", choices=_RELIABILITY
+    )
+    depth_reliability: str = _parameter("reliable", "QoS reliability of the publishers.", choices=_RELIABILITY)
+    depth_queue: int = _parameter(5, "QoS history of the publishers: keep the last N messages.", low=1, high=1000)
+    autostart: bool = _parameter(
+        True, "Configure and activate at start; false leaves that to a lifecycle manager.", read_only=True
+    )
+
+    @property
+    def checkpoint(self) -> str:
+        """Name or path that `DepthPredictor.from_checkpoint` takes."""
+        return self.weights or self.model
+
+
+SPECS: dict[str, Spec] = {f.name: f.metadata["spec"] for f in fields(NodeParameters)}
+DEFAULTS: dict[str, ParameterValue] = {f.name: f.default for f in fields(NodeParameters)}  # type: ignore[misc]
+
+
+def validate(values: Mapping[str, Any]) -> NodeParameters:
+    """Check values given by a user; absent ones get their default.
+
+    Args:
+        values: parameter values by name. A whole number serves for a real one (`max_depth:=10`).
+
+    Raises:
+        ParameterError: unknown name, wrong type, or value out of range.
+    """
+    for name in values:
+        if name not in SPECS:
+            close = difflib.get_close_matches(name, SPECS, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ParameterError(f"unknown parameter {name!r}: {hint}The node has: {', '.join(sorted(SPECS))}")
+    return NodeParameters(**{name: _checked(name, value) for name, value in values.items()})
+
+
+def _checked(name: str, value: Any) -> ParameterValue:
+    spec, kind = SPECS[name], type(DEFAULTS[name])
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:  # bool is an int to isinstance
+        raise ParameterError(
+            f"parameter {name!r} is {value!r}, a {type(value).__name__}; expected a {kind.__name__}. {spec.description}"
+        )
+    if spec.choices and value not in spec.choices:
+        raise ParameterError(f"parameter {name!r} is {value!r}; expected one of {', '.join(spec.choices)}")
+    if spec.pattern and not re.fullmatch(spec.pattern, value):
+        raise ParameterError(f"parameter {name!r} is {value!r}; expected {spec.description}")
+    if spec.low is not None and spec.high is not None and not spec.low <= value <= spec.high:  # also catches NaN
+        raise ParameterError(f"parameter {name!r} is {value}; expected {spec.low} to {spec.high}. {spec.description}")
+    return value
