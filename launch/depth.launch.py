@@ -1,0 +1,46 @@
+"""ros2 launch depth_estimation_ros depth.launch.py model:=unet image:=/camera/image_raw camera_info:=/camera/camera_info"""
+
+import os
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+CONFIG = Path(__file__).resolve().parent.parent / "config"  # beside launch/ in the source tree and in share/
+ARGUMENTS = {  # name: (default, description)
+    "model": ("unet", "bundled network to run; `depth-models networks` lists them"),
+    "weights": ("", "checkpoint file to run instead of the bundled one"),
+    "device": ("auto", "auto, cpu, cuda or cuda:N"),
+    "image": ("/camera/image_raw", "topic of the camera's images"),
+    "camera_info": ("/camera/camera_info", "topic of the camera's calibration"),
+    "namespace": ("", "namespace of the node and of its topics depth/image and depth/camera_info"),
+    "params_file": (str(CONFIG / "depth_node.yaml"), "YAML file with the node's other parameters"),
+    "log_level": ("info", "debug, info, warn, error or fatal"),
+}
+PARAMETERS = ("model", "weights", "device")  # these arguments are parameters of the node, and win over params_file
+# Kilted and later read the first, Jazzy and earlier the second.
+FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The node with its topics remapped, under the Fast DDS profile of config/ unless the user has one of his own."""
+    profile = []
+    if not any(name in os.environ for name in FASTDDS_VARIABLES):
+        profile = [SetEnvironmentVariable(name, str(CONFIG / "fastdds.xml")) for name in FASTDDS_VARIABLES]
+    value = {name: LaunchConfiguration(name) for name in ARGUMENTS}
+    node = Node(
+        package="depth_estimation_ros",
+        executable="depth_node",
+        namespace=value["namespace"],
+        # Named as text: launch would read a model called `on` or a weights file called `1` as YAML.
+        parameters=[value["params_file"], {name: ParameterValue(value[name], value_type=str) for name in PARAMETERS}],
+        remappings=[("image", value["image"]), ("camera_info", value["camera_info"])],
+        arguments=["--ros-args", "--log-level", ["depth_estimator:=", value["log_level"]]],
+        output="screen",
+        emulate_tty=True,
+    )
+    arguments = [DeclareLaunchArgument(n, default_value=d, description=text) for n, (d, text) in ARGUMENTS.items()]
+    return LaunchDescription([*arguments, *profile, node])
