@@ -1,13 +1,14 @@
-"""ros2 launch depth_estimation_ros depth.launch.py model:=unet image:=/camera/image_raw camera_info:=/camera/camera_info"""
+"""ros2 launch depth_estimation_ros depth.launch.py model:=unet image:=/camera/image_raw"""
 
 import os
 from pathlib import Path
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"  # beside launch/ in the source tree and in share/
 ARGUMENTS = {  # name: (default, description)
@@ -35,10 +36,10 @@ def generate_launch_description() -> LaunchDescription:
         package="depth_estimation_ros",
         executable="depth_node",
         namespace=value["namespace"],
-        # Named as text: launch would read a model called `on` or a weights file called `1` as YAML.
+        # As text: launch would read a model called `on` or a weights file called `1` as YAML.
         parameters=[value["params_file"], {name: ParameterValue(value[name], value_type=str) for name in PARAMETERS}],
         remappings=[("image", value["image"]), ("camera_info", value["camera_info"])],
-        arguments=["--ros-args", "--log-level", ["depth_estimator:=", value["log_level"]]],
+        ros_arguments=["--log-level", ["depth_estimator:=", value["log_level"]]],
         output="screen",
         emulate_tty=True,
     )
