@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
 from depth_estimation_ros.conversions import MessageError
@@ -29,6 +30,7 @@ from depth_models.errors import DepthModelsError
 
 NAME = "depth_estimator"
 REPORT_PERIOD_S = 5.0
+STOP_PERIOD_S = 0.2  # how often an idle node looks whether a signal came
 _RELIABILITY = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
 _OWN_PARAMETERS = {"use_sim_time", "start_type_description_service"}  # declared by rclpy in every node
 
@@ -188,8 +190,6 @@ class DepthNode(LifecycleNode):
                     f"{self.resolve_topic_name('image')}: {error}", throttle_duration_sec=REPORT_PERIOD_S
                 )
             except Exception as error:  # whatever it is, the next image may be answered
-                if not self.context.ok():  # shut down between two lines: nothing can be published any more
-                    return
                 self._statistics.count("rejected")
                 self.get_logger().error(
                     f"{self.resolve_topic_name('image')}: no depth for this image: {type(error).__name__}: {error}",
@@ -231,47 +231,45 @@ def _descriptor(name: str) -> ParameterDescriptor:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT, SIGTERM or a shutdown of the context.
+    """Run the node until SIGINT or SIGTERM.
 
     Returns:
         0 after a clean stop; 1 if a parameter is refused or the automatic start fails; 2 for bad ROS arguments.
     """
-    # rclpy's own handlers end the spinning. Python's would raise KeyboardInterrupt as well, anywhere in the clean-up,
-    # since `ros2 launch` and a terminal each send SIGINT; and a second SIGTERM would kill.
+    # Only a flag: rclpy's own handlers would shut the context down under the running threads, and Python's would raise
+    # KeyboardInterrupt anywhere in the clean-up, as a terminal and `ros2 launch` each send a SIGINT.
+    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: stop.set())
     try:
-        rclpy.init(args=args)
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
         print(f"depth_node: bad ROS arguments: {error}", file=sys.stderr)
         return 2
     try:
-        return _run()
+        return _run(stop)
     except ParameterError as error:
         rclpy.logging.get_logger(NAME).fatal(str(error))
         return 1
-    except ExternalShutdownException:
-        return 0
     finally:
         rclpy.try_shutdown()
 
 
-def _run() -> int:
+def _run(stop: threading.Event) -> int:
     node = DepthNode()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    started = executor.create_task(node.start) if node.get_parameter("autostart").value else None
     try:
-        if node.get_parameter("autostart").value:
-            started = executor.create_task(node.start)
-            executor.spin_until_future_complete(started)
-            if rclpy.ok() and not started.result():
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=STOP_PERIOD_S)
+            if started is not None and started.done() and not started.result():
                 node.get_logger().fatal("the automatic start failed; see above")
                 return 1
-        executor.spin()
         return 0
     finally:
-        executor.shutdown()
         node.destroy_node()
+        executor.shutdown()
 
 
 if __name__ == "__main__":

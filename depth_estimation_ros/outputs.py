@@ -27,7 +27,7 @@ class Output(ABC):
 
     def __init__(self, node: LifecycleNode, qos: QoSProfile) -> None:
         self._node = node
-        self._publisher = node.create_lifecycle_publisher(self.message_type, self.topic, qos)
+        self._publisher: Any = node.create_lifecycle_publisher(self.message_type, self.topic, qos)
 
     @abstractmethod
     def message(self, frame: DepthFrame) -> Any | None:
@@ -58,7 +58,7 @@ class DepthImage(Output):
         message = Image(header=frame.image.header, height=height, width=width, encoding=frame.encoding)
         message.step = width * frame.depth.itemsize
         # Filling the array in place is 1000 times faster than assigning one, whose values rclpy checks one by one.
-        message.data.frombytes(memoryview(np.ascontiguousarray(frame.depth)).cast("B"))
+        message.data.frombytes(np.ascontiguousarray(frame.depth).data.cast("B"))
         return message
 
 

@@ -108,7 +108,7 @@ def validate(values: Mapping[str, Any]) -> NodeParameters:
     return NodeParameters(**{name: _checked(name, value) for name, value in values.items()})
 
 
-def _checked(name: str, value: Any) -> ParameterValue:
+def _checked(name: str, value: Any) -> Any:
     spec, kind = SPECS[name], type(DEFAULTS[name])
     if kind is float and type(value) is int:
         value = float(value)
