@@ -109,7 +109,8 @@ def validate(values: Mapping[str, Any]) -> NodeParameters:
 
 
 def _checked(name: str, value: Any) -> Any:
-    spec, kind = SPECS[name], type(DEFAULTS[name])
+    spec = SPECS[name]
+    kind: Any = type(DEFAULTS[name])
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:  # bool is an int to isinstance
