@@ -19,7 +19,7 @@ ARGUMENTS = {  # name: (default, description)
     "camera_info": ("/camera/camera_info", "topic of the camera's calibration"),
     "namespace": ("", "namespace of the node and of its topics depth/image and depth/camera_info"),
     "params_file": (str(CONFIG / "depth_node.yaml"), "YAML file with the node's other parameters"),
-    "log_level": ("info", "debug, info, warn, error or fatal"),
+    "log_level": ("info", "debug, info, warn, error or fatal; or LOGGER:=LEVEL for one logger"),
 }
 PARAMETERS = ("model", "weights", "device")  # these arguments are parameters of the node, and win over params_file
 # Kilted and later read the first, Jazzy and earlier the second.
@@ -39,7 +39,7 @@ def generate_launch_description() -> LaunchDescription:
         # As text: launch would read a model called `on` or a weights file called `1` as YAML.
         parameters=[value["params_file"], {name: ParameterValue(value[name], value_type=str) for name in PARAMETERS}],
         remappings=[("image", value["image"]), ("camera_info", value["camera_info"])],
-        ros_arguments=["--log-level", ["depth_estimator:=", value["log_level"]]],
+        ros_arguments=["--log-level", value["log_level"]],
         output="screen",
         emulate_tty=True,
     )

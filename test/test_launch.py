@@ -1,0 +1,91 @@
+"""The launch file, run against stand-ins for launch and launch_ros, which are on no package registry."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from depth_estimation_ros.parameters import DEFAULTS, SPECS
+
+ROOT = Path(__file__).resolve().parent.parent
+VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+
+
+def recorder(kind):
+    """A stand-in for a class of launch: remembers what it was made with."""
+    return lambda *args, **kwargs: SimpleNamespace(kind=kind, args=args, **kwargs)
+
+
+@pytest.fixture
+def description(monkeypatch):
+    """Call it for the entities that the launch file describes, by kind."""
+    modules = {
+        "launch": ["LaunchDescription"],
+        "launch.actions": ["DeclareLaunchArgument", "SetEnvironmentVariable"],
+        "launch.substitutions": ["LaunchConfiguration"],
+        "launch_ros": [],
+        "launch_ros.actions": ["Node"],
+        "launch_ros.parameter_descriptions": ["ParameterValue"],
+    }
+    for module_name, names in modules.items():
+        module = ModuleType(module_name)
+        for name in names:
+            setattr(module, name, recorder(name))
+        monkeypatch.setitem(sys.modules, module_name, module)
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+    def entities():
+        spec = importlib.util.spec_from_file_location("depth_launch", ROOT / "launch" / "depth.launch.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        by_kind: dict[str, list] = {}
+        for entity in module.generate_launch_description().args[0]:
+            by_kind.setdefault(entity.kind, []).append(entity)
+        return by_kind
+
+    return entities
+
+
+def test_every_argument_is_declared_with_a_default_and_used(description):
+    entities = description()
+    defaults = {a.args[0]: a.default_value for a in entities["DeclareLaunchArgument"]}
+    assert set(defaults) == {
+        "model", "weights", "device", "image", "camera_info", "namespace", "params_file", "log_level"
+    }  # fmt: skip
+    (node,) = entities["Node"]
+    used = [node.namespace, *(to for _, to in node.remappings), node.ros_arguments[1], node.parameters[0]]
+    used += [value.args[0] for value in node.parameters[1].values()]
+    assert {value.args[0] for value in used} == set(defaults)
+    assert Path(defaults["params_file"]).is_file()
+
+
+def test_arguments_become_parameters_that_the_node_has_with_the_same_defaults(description):
+    entities = description()
+    defaults = {a.args[0]: a.default_value for a in entities["DeclareLaunchArgument"]}
+    (node,) = entities["Node"]
+    for name, value in node.parameters[1].items():
+        assert name in SPECS
+        assert value.args[0].args == (name,)
+        assert (value.value_type, defaults[name]) == (str, DEFAULTS[name])
+
+
+def test_the_node_is_the_installed_executable_and_only_its_inputs_are_remapped(description):
+    (node,) = description()["Node"]
+    assert (node.package, node.executable) == ("depth_estimation_ros", "depth_node")
+    assert (ROOT / "scripts" / node.executable).is_file()
+    assert [(source, to.args[0]) for source, to in node.remappings] == [("image", "image"), ("camera_info",) * 2]
+
+
+def test_the_fast_dds_profile_is_set_for_both_generations(description):
+    profile = {e.args[0]: Path(e.args[1]) for e in description()["SetEnvironmentVariable"]}
+    assert set(profile) == set(VARIABLES)
+    assert all(path == ROOT / "config" / "fastdds.xml" and path.is_file() for path in profile.values())
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_profile_of_the_users_own_is_left_alone(description, monkeypatch, variable):
+    monkeypatch.setenv(variable, "/my/profile.xml")
+    assert "SetEnvironmentVariable" not in description()
