@@ -160,6 +160,9 @@ def camera_info_for(info: Any, width: int, height: int) -> Any:
     Raises:
         MessageError: no size, or an aspect ratio that differs by more than 2 %: the info of another camera.
     """
+    out = copy.deepcopy(info)
+    if (info.width, info.height) == (width, height):
+        return out
     roi = info.roi
     region_w, region_h = roi.width or info.width, roi.height or info.height
     if min(region_w, region_h, width, height) <= 0:
@@ -172,9 +175,6 @@ def camera_info_for(info: Any, width: int, height: int) -> Any:
             f"camera_info is of a {region_w} x {region_h} image and the image has {width} x {height} pixels: "
             "another aspect ratio, so another camera; remap camera_info to this camera's"
         )
-    out = copy.deepcopy(info)
-    if (info.width, info.height) == (width, height):
-        return out
     shift = np.array([[1, 0, -roi.x_offset], [0, 1, -roi.y_offset], [0, 0, 1]], np.float64)
     scale = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1]])
     out.k = (scale @ shift @ np.reshape(info.k, (3, 3))).ravel()

@@ -160,8 +160,8 @@ def camera_info(width=640, height=480, roi=(0, 0, 0, 0), binning=0):
     )  # fmt: skip
 
 
-def test_a_fitting_camera_info_is_copied_unchanged():
-    info = camera_info()
+@pytest.mark.parametrize("info", [camera_info(), camera_info(roi=(0, 0, 600, 100))])
+def test_a_fitting_camera_info_is_copied_unchanged(info):
     out = camera_info_for(info, 640, 480)
     assert out == info
     assert out is not info
