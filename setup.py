@@ -44,7 +44,7 @@ setup(
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
         (f"share/{NAME}/config", sorted(glob("config/*"))),
         (f"share/{NAME}/weights", sorted(glob("depth_models/weights/*.safetensors"))),
-        # `ros2 launch` and `ros2 run` look here; pip ignores setup.cfg's install_scripts, so the script travels as data.
+        # `ros2 launch` and `ros2 run` look here; pip ignores setup.cfg's install_scripts: the script travels as data.
         (f"lib/{NAME}", ["scripts/depth_node"]),
     ],
     entry_points={

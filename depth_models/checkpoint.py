@@ -185,10 +185,11 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     known = ", ".join(files) or "none"
     if name in list_networks():
         raise DepthModelsError(
-            f"no weights are bundled for {name!r} (bundled: {known}). Train them: depth-models train config/{name}.yaml "
-            f"--data FILE.mat --out {name}.safetensors; or point to yours: a path instead of the name, "
-            "in ROS the parameter weights:=/path/to/file.safetensors"
+            f"no weights are bundled for {name!r} (bundled: {known}). Train them: depth-models train "
+            f"config/{name}.yaml --data FILE.mat --out {name}.safetensors; or point to yours: a path instead of the "
+            "name, in ROS the parameter weights:=/path/to/file.safetensors"
         )
     raise DepthModelsError(
-        f"{name!r} is neither a file nor a bundled checkpoint (bundled: {known}) nor a network ({', '.join(list_networks())})"
+        f"{name!r} is neither a file nor a bundled checkpoint (bundled: {known}) "
+        f"nor a network ({', '.join(list_networks())})"
     )

@@ -34,7 +34,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise DepthModelsError(f"{path}: cannot be written ({error.strerror or error}); nothing was left there") from error
+        raise DepthModelsError(
+            f"{path}: cannot be written ({error.strerror or error}); nothing was left there"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -81,5 +81,7 @@ def find_images(path: str | Path) -> list[Path]:
         return [path]
     images = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
     if not images:
-        raise DepthModelsError(f"{path}: no image in this folder; expected files ending in {', '.join(sorted(SUFFIXES))}")
+        raise DepthModelsError(
+            f"{path}: no image in this folder; expected files ending in {', '.join(sorted(SUFFIXES))}"
+        )
     return images

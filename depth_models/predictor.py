@@ -43,7 +43,8 @@ class DepthPredictor:
         if self.precision == "fp16" and not on_gpu:
             raise DepthModelsError("precision 'fp16' needs a GPU; on a CPU use 'fp32' or 'bf16'")
         layout = torch.channels_last if on_gpu else torch.contiguous_format
-        self._network = checkpoint.build().to(self.device).to(memory_format=layout)
+        network = checkpoint.build().to(self.device)
+        self._network = network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's annotations lack it
         self._lock = threading.Lock()
         pre = checkpoint.preprocess
         self(np.zeros((pre.height, pre.width, 3), np.uint8))
@@ -88,12 +89,13 @@ class DepthPredictor:
             return []
         rgbs = [as_rgb(image) for image in images]
         pre = self.checkpoint.preprocess
-        for rgb in rgbs:  # refuse a bad focal length before the network runs
-            pre.metres_per_output(pre.letterbox(*rgb.shape[:2]), fx, fy)
+        sizes = [rgb.shape[:2] for rgb in rgbs]
+        for height, width in sizes:  # refuse a bad focal length before the network runs
+            pre.metres_per_output(pre.letterbox(height, width), fx, fy)
         canvases = torch.from_numpy(np.stack([pre.canvas(rgb) for rgb in rgbs]))
         with self._lock, torch.inference_mode():
             depth = self._forward(canvases)
-            return [pre.restore(d, *rgb.shape[:2], fx, fy) for d, rgb in zip(depth, rgbs, strict=True)]
+            return [pre.restore(d, h, w, fx, fy) for d, (h, w) in zip(depth, sizes, strict=True)]
 
     def _forward(self, canvases: torch.Tensor) -> torch.Tensor:
         """(N, H, W, 3) uint8 on the host -> (N, 1, H, W) float32 on the device."""

@@ -112,9 +112,7 @@ class Preprocess:
         """
         box = self.letterbox(*rgb.shape[:2])
         shrinks = box.scale_x < 1 or box.scale_y < 1
-        inner = cv2.resize(
-            rgb, (box.width, box.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
+        inner = cv2.resize(rgb, (box.width, box.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         if (box.height, box.width) == (self.height, self.width):
             return np.ascontiguousarray(inner)
         canvas = np.empty((self.height, self.width, 3), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch.nn.functional as F
@@ -45,9 +46,10 @@ class Baseline(DepthNetwork):
         self.freeze_encoder = freeze_encoder
         self.map_size = map_size
         self.encoder = create_encoder(encoder, encoder_weights)
-        widths = (self.encoder.out_channels[-1], *hidden, map_size[0] * map_size[1])  # type: ignore[index]
+        deepest: int = self.encoder.out_channels[-1]  # type: ignore[index, assignment]
+        widths = (deepest, *hidden, map_size[0] * map_size[1])
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
         self.regressor = nn.Sequential(*layers[:-1])  # no ReLU after the last: ToMetres makes it positive
         self.to_metres = ToMetres()

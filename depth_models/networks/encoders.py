@@ -111,7 +111,8 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
     """Tensors of a .safetensors or a .pth state dict; no code of the file is run (weights_only)."""
     if not path.is_file():
         raise DepthModelsError(
-            f"encoder weights {str(path)!r}: no such file; expected None, 'imagenet', '{LITE0}' or the path of a state dict"
+            f"encoder weights {str(path)!r}: no such file; "
+            f"expected None, 'imagenet', '{LITE0}' or the path of a state dict"
         )
     try:
         if path.suffix == ".safetensors":

@@ -61,9 +61,7 @@ class MultiScale(DepthNetwork):
                 nn.Unflatten(1, (1, height // 4, width // 4)),
             )
         self.fine = nn.Sequential(ConvBNReLU(3, 100, 11, bias=True), ConvBNReLU(100, 100, 5, bias=True))
-        self.refine = nn.Sequential(
-            ConvBNReLU(100 + coarse, 40, bias=True), nn.Conv2d(40, 1, kernel_size=3, padding=1)
-        )
+        self.refine = nn.Sequential(ConvBNReLU(100 + coarse, 40, bias=True), nn.Conv2d(40, 1, kernel_size=3, padding=1))
         self.to_metres = ToMetres()
         self.train()
 

@@ -56,8 +56,11 @@ class UNet(DepthNetwork):
         super().__init__()
         decoder_channels = tuple(decoder_channels)
         self.config = {
-            "encoder": encoder, "freeze_encoder": freeze_encoder, "decoder_channels": decoder_channels, "dropout": dropout
-        }  # fmt: skip
+            "encoder": encoder,
+            "freeze_encoder": freeze_encoder,
+            "decoder_channels": decoder_channels,
+            "dropout": dropout,
+        }
         self.freeze_encoder = freeze_encoder
         self.encoder = create_encoder(encoder, encoder_weights)
         deepest, *skips = reversed(self.encoder.out_channels[1:])  # type: ignore[index]
