@@ -1,6 +1,6 @@
 # One page of targets; each does all of its own set-up, and a second run reinstalls nothing.
 PYTHON ?= python3
-VENV ?= .venv
+VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -13,10 +13,10 @@ help:
 	@echo "make clean     remove what the targets made"
 
 $(STAMP): setup.py constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, got $$($(PYTHON) --version); name one: make PYTHON=python3.12 ..."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "cannot make a virtual environment: apt install python3-venv"; exit 1; }
-	$(BIN)/pip install -q -c constraints.txt 'setuptools<80' wheel
-	$(BIN)/pip install -q -c constraints.txt -e '.[ros,train,dev]'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Python 3.11 to 3.13 is needed, got $$($(PYTHON) --version); name one: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "cannot make a virtual environment: apt install python3-venv"; exit 1; }
+	$(BIN)/pip install -q -c constraints.txt setuptools
+	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[ros,train,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)
@@ -38,5 +38,5 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo .pytest_cache .mypy_cache .ruff_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) depth_estimation_ros.egg-info demo .pytest_cache .mypy_cache .ruff_cache
+	find depth_models depth_estimation_ros launch test benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

