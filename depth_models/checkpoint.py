@@ -6,6 +6,8 @@ The container is safetensors: a JSON header and raw tensors. Loading one runs no
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from depth_models.preprocess import Preprocess
 
 FORMAT = "depth_models"
 VERSION = 1
+# What a file's description holds.
+_KEYS = {"format": str, "version": int, "network": str, "config": dict, "preprocess": dict, "record": dict}
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,26 @@ class Checkpoint:
         """The network with these weights, in eval mode.
 
         Raises:
-            DepthModelsError: unknown network or option; tensors missing, unknown, of another shape, or not finite.
+            DepthModelsError: unknown network or option; an input size that it cannot take; tensors missing, unknown, of
+                another shape, or not finite.
         """
-        with torch.device("meta"):  # shapes only: no random initialisation of 200 M parameters to be overwritten
-            network = create_network(self.network, **self.config)
-        own = {k: v for k, v in network.state_dict().items() if not _is_counter(k)}
-        self._check({k: tuple(v.shape) for k, v in own.items()})
+        with _blaming(self.source):
+            network = self._architecture()
+            own = {k: v for k, v in network.state_dict().items() if not _is_counter(k)}
+            self._check({k: tuple(v.shape) for k, v in own.items()})
         network = network.to_empty(device="cpu")
         counters = {k: torch.zeros_like(v) for k, v in network.state_dict().items() if _is_counter(k)}
         network.load_state_dict({**self.tensors, **counters})
         return network.eval()
+
+    def _architecture(self) -> DepthNetwork:
+        """The network on the meta device: shapes only, no random numbers for 200 M parameters to be overwritten."""
+        if "encoder_weights" in self.config:  # would read another file, or ask a server
+            raise DepthModelsError(f"its config asks for other weights ({self.config['encoder_weights']!r})")
+        with torch.device("meta"):
+            network = create_network(self.network, **self.config)
+            network.check_input(torch.empty(1, 3, self.preprocess.height, self.preprocess.width))
+        return network
 
     def _check(self, shapes: dict[str, tuple[int, ...]]) -> None:
         problems = [f"{k} is missing" for k in shapes if k not in self.tensors]
@@ -75,8 +89,7 @@ class Checkpoint:
         if problems:
             more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
             raise DepthModelsError(
-                f"{self.source or 'checkpoint'}: its tensors do not fit network {self.network!r} with {self.config}: "
-                f"{'; '.join(problems[:3])}{more}. Save it again with the version of the package that trained it."
+                f"its tensors do not fit network {self.network!r} with {self.config}: {'; '.join(problems[:3])}{more}"
             )
 
     def save(self, path: str | Path, dtype: torch.dtype = torch.float32) -> None:
@@ -127,14 +140,9 @@ class Checkpoint:
                 "loading them can run code; was the download cut short?"
             ) from error
         document = _document(path, metadata)
-        return cls(
-            document["network"],
-            document["config"],
-            Preprocess.from_dict(document["preprocess"]),
-            tensors,
-            document["record"],
-            str(path),
-        )
+        with _blaming(str(path)):
+            preprocess = Preprocess.from_dict(document["preprocess"])
+        return cls(document["network"], document["config"], preprocess, tensors, document["record"], str(path))
 
 
 def _is_counter(name: str) -> bool:
@@ -142,21 +150,40 @@ def _is_counter(name: str) -> bool:
     return name.endswith("num_batches_tracked")
 
 
+@contextmanager
+def _blaming(source: str) -> Iterator[None]:
+    """Errors of the block name the file and the way out."""
+    try:
+        yield
+    except DepthModelsError as error:
+        raise DepthModelsError(
+            f"{source or 'checkpoint'}: {error}. Save it again with the version of the package that trained it"
+        ) from error
+
+
 def _document(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     """The file's description, checked."""
+    if FORMAT not in metadata:
+        raise DepthModelsError(
+            f"{path}: a safetensors file without this package's description; it holds tensors, not a checkpoint. "
+            "Checkpoint.save writes one; an encoder's tensors belong into the option encoder_weights"
+        )
     try:
         document = json.loads(metadata[FORMAT])
-        format_name, version = document["format"], int(document["version"])
-        complete = all(isinstance(document[k], dict) for k in ("config", "preprocess", "record"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DepthModelsError(
-            f"{path}: a safetensors file without this package's description; it holds tensors, not a checkpoint"
-        ) from error
-    if format_name != FORMAT or not complete or not isinstance(document.get("network"), str):
-        raise DepthModelsError(f"{path}: the file's description is malformed; save it again with depth_models")
-    if version > VERSION:
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        document = {}
+    version = document.get("version")
+    if isinstance(version, int) and version > VERSION:
         raise DepthModelsError(
             f"{path}: format version {version}, and this package reads up to {VERSION}; upgrade depth_estimation_ros"
+        )
+    wrong = [key for key, kind in _KEYS.items() if not isinstance(document.get(key), kind)]
+    if wrong or document["format"] != FORMAT:
+        raise DepthModelsError(
+            f"{path}: the file's description is malformed (at {', '.join(wrong or ['format'])}); "
+            "save it again with depth_models"
         )
     if document["network"] not in list_networks():
         raise DepthModelsError(
@@ -186,8 +213,8 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     if name in list_networks():
         raise DepthModelsError(
             f"no weights are bundled for {name!r} (bundled: {known}). Train them: depth-models train "
-            f"config/{name}.yaml --data FILE.mat --out {name}.safetensors; or point to yours: a path instead of the "
-            "name, in ROS the parameter weights:=/path/to/file.safetensors"
+            f"{name} --data FILE.mat --out runs/{name}; or point to yours: a path instead of the name, in ROS the "
+            "parameter weights:=/path/to/file.safetensors"
         )
     raise DepthModelsError(
         f"{name!r} is neither a file nor a bundled checkpoint (bundled: {known}) "

@@ -20,6 +20,7 @@ from depth_models.types import Depth
 
 # Two network pixels whose depths differ by more than this ratio lie on different surfaces (see `upsample_depth`).
 EDGE_RATIO = 1.05
+LARGEST = 4096  # canvas pixels a side; more is a broken file, and would only fill the memory
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Preprocess:
     back-ends and the networks with linear layers need. The padding's depth is thrown away.
 
     Attributes:
-        height, width: the canvas, pixels.
+        height, width: the canvas, pixels, up to `LARGEST`.
         mean, std: per channel (R, G, B), of values in 0 to 1.
         focal_px: canonical focal length in canvas pixels, or None where the network was trained without one. A network
             trained at focal length f_c predicts f_c / f times the metres of an image whose focal length is f.
@@ -64,11 +65,12 @@ class Preprocess:
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
             object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
-        numbers = [self.height, self.width, *self.std, *([] if self.focal_px is None else [self.focal_px])]
-        if len(self.mean) != 3 or len(self.std) != 3 or not all(math.isfinite(v) for v in [*numbers, *self.mean]):
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(math.isfinite, self.mean)):
             raise DepthModelsError(f"preprocessing needs three finite values each for mean and std, got {self}")
-        if min(numbers) <= 0:
-            raise DepthModelsError(f"preprocessing needs positive sizes, std and focal length, got {self}")
+        if not all(0 < v < math.inf for v in (*self.std, 1.0 if self.focal_px is None else self.focal_px)):
+            raise DepthModelsError(f"preprocessing needs positive, finite std and focal length, got {self}")
+        if not all(isinstance(v, int) and 0 < v <= LARGEST for v in (self.height, self.width)):
+            raise DepthModelsError(f"preprocessing needs a canvas of 1 to {LARGEST} whole pixels a side, got {self}")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocess:

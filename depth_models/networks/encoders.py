@@ -51,28 +51,30 @@ def create_encoder(name: str, weights: str | None = None) -> nn.Module:
     """
     smp = _import_smp()
     smp_name = _SMP_NAMES.get(name, name)
-    try:
-        encoder = smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights=None)
-    except KeyError as error:
-        known = ", ".join(sorted([*_SMP_NAMES, *smp.encoders.get_encoder_names()]))
-        raise DepthModelsError(f"unknown encoder {name!r}; known: {known}") from error
-    if weights is None:
-        return encoder
+    names = smp.encoders.get_encoder_names()
+    if smp_name not in names:  # get_encoder would take more: timm's, with names that make it ask a server
+        raise DepthModelsError(f"unknown encoder {name!r}; known: {', '.join(sorted([*_SMP_NAMES, *names]))}")
     if weights == "imagenet":
         return _imagenet(smp, name, smp_name)
-    state = lite0_state(encoder) if weights == LITE0 else _read_state(Path(weights))
-    _load(encoder, state, name, weights)
+    encoder = smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights=None)
+    if weights is not None:
+        state = lite0_state(encoder) if weights == LITE0 else _read_state(Path(weights))
+        _load(encoder, state, name, weights)
     return encoder
 
 
 def _imagenet(smp: Any, name: str, smp_name: str) -> nn.Module:
+    settings = smp.encoders.encoders[smp_name]["pretrained_settings"].get("imagenet")
+    if settings is None:
+        raise DepthModelsError(f"there are no ImageNet weights for encoder {name!r}; give a state dict's path, or None")
     try:
         return smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights="imagenet")
-    except Exception as error:  # the download may fail in urllib, requests or the hub's client, each with its own class
+    except Exception as error:  # the download may fail in several libraries, each with its own class
         raise DepthModelsError(
             f"ImageNet weights of encoder {name!r} could not be fetched ({type(error).__name__}: {error}). "
-            "Without a network, fetch them on another machine and give their path: encoder_weights=/path/to/state.pth "
-            "(a state dict of the encoder), or use encoder_weights=None for random ones."
+            f"Without a network, fetch model.safetensors of {settings['repo_id']} from the Hugging Face hub on another "
+            "machine and give its path: encoder_weights=/path/to/model.safetensors (a state dict of the encoder, which "
+            "may also be a .pth), or use encoder_weights=None for random ones."
         ) from error
 
 

@@ -65,10 +65,13 @@ class MultiScale(DepthNetwork):
         self.to_metres = ToMetres()
         self.train()
 
-    def forward(self, image: Tensor) -> DepthOutput:
-        self.check_input(image)
+    def check_input(self, image: Tensor) -> None:
+        super().check_input(image)
         if tuple(image.shape[2:]) != self.input_size:
             raise DepthModelsError(f"this multiscale takes {self.input_size} images, got {tuple(image.shape[2:])}")
+
+    def forward(self, image: Tensor) -> DepthOutput:
+        self.check_input(image)
         features = self.fine(image)  # (N, 100, H, W)
         if self.coarse is None:
             return DepthOutput(self.to_metres(self.refine(features)))

@@ -104,4 +104,7 @@ def create_network(name: str, **config: Any) -> DepthNetwork:
     unknown = sorted(set(config) - set(known))
     if unknown:
         raise DepthModelsError(f"network {name!r} has no option {', '.join(unknown)}; its options: {', '.join(known)}")
-    return cls(**config).eval()
+    try:
+        return cls(**config).eval()
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:  # from torch or Python
+        raise DepthModelsError(f"network {name!r} cannot be built with {config}: {error}") from error
