@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from depth_models.errors import DepthModelsError
-from depth_models.types import Depth
+from depth_models.types import Depth, Sample
 
 # Two network pixels whose depths differ by more than this ratio lie on different surfaces (see `upsample_depth`).
 EDGE_RATIO = 1.05
@@ -143,6 +143,26 @@ class Preprocess:
         if self.focal_px is None:
             return 1.0
         return math.sqrt(fx * box.scale_x * fy * box.scale_y) / self.focal_px
+
+    def target(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """A sample's truth as the network should give it: on the canvas, in metres at the canonical focal length.
+
+        Nearest pixels, as means of near and far would be depths that nothing has.
+
+        Returns:
+            (1, height, width) float32 depth, 1 where not valid, and (1, height, width) bool valid, False in padding.
+        """
+        height, width = sample.valid.shape
+        box = self.letterbox(height, width)
+        rows = ((np.arange(box.height) + 0.5) / box.scale_y).astype(int)
+        columns = ((np.arange(box.width) + 0.5) / box.scale_x).astype(int)
+        inner = np.s_[0, box.top : box.top + box.height, box.left : box.left + box.width]
+        depth = np.ones((1, self.height, self.width), np.float32)
+        valid = np.zeros(depth.shape, bool)
+        valid[inner] = sample.valid[rows[:, None], columns]
+        scale = self.metres_per_output(box, sample.camera.fx, sample.camera.fy)
+        depth[inner] = np.where(valid[inner], sample.depth[rows[:, None], columns] / scale, 1.0)
+        return depth, valid
 
     def restore(
         self, depth: Tensor, height: int, width: int, fx: float | None = None, fy: float | None = None

@@ -12,6 +12,69 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without distortion.
+
+    Pixel centres have integer coordinates, so the middle of the image is ((width - 1) / 2, (height - 1) / 2).
+
+    Attributes:
+        fx, fy, cx, cy: focal lengths and principal point, pixels.
+        width, height: image size, pixels.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+    @classmethod
+    def from_fov(cls, width: int, height: int, horizontal_deg: float) -> Camera:
+        """Square pixels and a centred principal point, for a horizontal field of view in degrees."""
+        f_px = width / 2 / np.tan(np.radians(horizontal_deg) / 2)
+        return cls(f_px, f_px, (width - 1) / 2, (height - 1) / 2, width, height)
+
+    @property
+    def K(self) -> np.ndarray:
+        """(3, 3) float64 camera matrix."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
+
+    @property
+    def horizontal_fov_deg(self) -> float:
+        """Horizontal field of view over the full pixel extent, degrees."""
+        return float(np.degrees(2 * np.arctan(self.width / 2 / self.fx)))
+
+    def pixels(self) -> np.ndarray:
+        """(H * W, 2) float64 pixel centres (x, y), row by row."""
+        y, x = np.mgrid[: self.height, : self.width]
+        return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
+
+    def rays(self, pixels: np.ndarray, pose: np.ndarray) -> np.ndarray:
+        """(N, 3) float64 world directions through (N, 2) pixels, scaled so that ray length is depth Z."""
+        ones = np.ones(len(pixels))
+        local = np.stack([(pixels[:, 0] - self.cx) / self.fx, (pixels[:, 1] - self.cy) / self.fy, ones], axis=1)
+        return local @ pose[:3, :3].T
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a data set with its truth.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        depth: (H, W) float32 metres, Z along the optical axis; anything where `valid` is False.
+        valid: (H, W) bool, where `depth` was measured.
+        camera: intrinsics, of (H, W).
+    """
+
+    rgb: np.ndarray
+    depth: np.ndarray
+    valid: np.ndarray
+    camera: Camera
+
+
+@dataclass(frozen=True)
 class Depth:
     """A depth image in its source's geometry.
 

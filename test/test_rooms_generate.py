@@ -12,8 +12,8 @@ pytest.importorskip("embreex")
 
 import h5py
 
+from depth_models.data.nyu import read_strings
 from depth_models.data.rooms.generate import dataset_frame, generate
-from depth_models.data.rooms.matfile import read_strings
 from depth_models.errors import DepthModelsError
 
 FRAMES, SIZE, SEED = 10, (48, 64), 3  # two rooms

@@ -127,8 +127,3 @@ class MatWriter:
         if error[0] is None:
             with open(self._path, "r+b") as file:
                 file.write(_HEADER)
-
-
-def read_strings(file: Any, name: str) -> list[str]:
-    """A cell array of strings of an open NYUv2 file."""
-    return ["".join(map(chr, np.ravel(file[ref]))) for ref in np.ravel(file[name])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from depth_models.data.rooms import sensor
-from depth_models.data.rooms.camera import Camera, Frame
+from depth_models.data.rooms.camera import Frame
 from depth_models.data.rooms.layout import Room
 from depth_models.data.rooms.lighting import dot
 from depth_models.data.rooms.shading import (
@@ -20,6 +20,7 @@ from depth_models.data.rooms.shading import (
     TEXTURE,
 )
 from depth_models.data.rooms.textures import gather
+from depth_models.types import Camera
 
 _BLOCK = 16384  # rays shaded at a time, so that intermediate arrays stay in the cache
 _SUBPIXELS = np.array([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]])

@@ -11,8 +11,8 @@ from depth_models.data.rooms.lighting import dot
 from depth_models.data.rooms.shading import NORMAL
 
 if TYPE_CHECKING:
-    from depth_models.data.rooms.camera import Camera
     from depth_models.data.rooms.layout import Room
+    from depth_models.types import Camera
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from depth_models.data.rooms.camera import Camera, look_at
+from depth_models.data.rooms.camera import look_at
 from depth_models.data.rooms.layout import Room
+from depth_models.types import Camera
 
 NEAREST_M = 0.25
 _MARGIN_M = 0.03  # for what lies between the probe's rays
