@@ -1,0 +1,220 @@
+"""Training: one run in one folder, which goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from depth_models.checkpoint import Checkpoint
+from depth_models.config import Optimisation, TrainConfig
+from depth_models.data.loading import PreparedSet, ShuffledBatches, load
+from depth_models.data.nyu import NyuFile
+from depth_models.data.splits import make_split
+from depth_models.errors import DepthModelsError
+from depth_models.files import PACKAGE, written_whole
+from depth_models.losses import Criterion
+from depth_models.metrics import Metrics
+from depth_models.networks import create_network
+from depth_models.networks.registry import DepthNetwork
+
+SAVE_PERIOD_S = 120.0
+Progress = Callable[[dict[str, Any]], None]
+
+
+def train(config: TrainConfig, data: str | Path, out: str | Path, progress: Progress = lambda event: None) -> Path:
+    """Train a network, or go on with a run that was stopped.
+
+    Args:
+        config: everything else that decides the run.
+        data: file in NYUv2's layout.
+        out: folder of the run: config.yaml, log.jsonl (an event a line), state.pt (to go on), and best.safetensors and
+            last.safetensors, which `DepthPredictor` loads.
+        progress: called with every event: {'step', 'steps', 'epoch', 'loss', 'lr'}, after every epoch also
+            'val_loss' and 'val' (metrics).
+
+    Returns:
+        The path of best.safetensors: the epoch with the smallest validation loss.
+
+    Raises:
+        DepthModelsError: data, split or network cannot be used; `out` holds another run; the loss is not finite.
+    """
+    run = _Run(config, NyuFile(data, config.depth), Path(out), progress)
+    run.go()
+    return run.folder / "best.safetensors"
+
+
+class _Run:
+    def __init__(self, config: TrainConfig, source: NyuFile, folder: Path, progress: Progress) -> None:
+        self.config, self.source, self.folder, self._progress = config, source, folder, progress
+        self.split = make_split(config.split, source.scenes)
+        _claim(folder, config)
+        torch.manual_seed(config.seed)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        network = create_network(config.network, **config.options)
+        self.network: DepthNetwork = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.criterion = Criterion(config.loss)
+        self.optimizer = _optimizer(self.network, config.optimisation)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        decay = config.optimisation.ema
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        self.step, self.best, self._saved_s = 0, math.inf, time.monotonic()
+        self._load_state()
+
+    def go(self) -> None:
+        config = self.config
+        batches = ShuffledBatches(self.split.train, config.batch_size, config.epochs, config.seed, self.step)
+        steps_per_epoch, steps = batches.steps_per_epoch, batches.steps_per_epoch * config.epochs
+        if not steps_per_epoch:
+            raise DepthModelsError(
+                f"{self.source.path}: split {config.split!r} trains on {len(self.split.train)} frames, fewer than one "
+                f"batch of {config.batch_size}"
+            )
+        data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed)
+        keys = iter(batches)
+        self.network.train()
+        for images, target, valid, _ in load(data, batches, config.workers):
+            lr = self._set_rate(steps)
+            loss = self._update(images, target, valid, next(keys))
+            event = {"step": self.step, "steps": steps, "epoch": self.step / steps_per_epoch, "loss": loss, "lr": lr}
+            if self.step % steps_per_epoch == 0:
+                event |= self._end_epoch()
+            elif time.monotonic() - self._saved_s > SAVE_PERIOD_S:
+                self._save_state()
+            self._log(event)
+
+    def _update(self, images: Tensor, target: Tensor, valid: Tensor, keys: list[tuple[int, int]]) -> float:
+        loss = self._loss(self.network, images, target, valid)[0]
+        value = float(loss)
+        if not math.isfinite(value):
+            raise DepthModelsError(
+                f"the loss is {value} at step {self.step}, on frames {[index for _, index in keys]}; lower "
+                f"optimisation.lr or set optimisation.clip_norm. The last good state is in {self.folder}"
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.config.optimisation.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimisation.clip_norm)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        return value
+
+    def _loss(self, network: nn.Module, images: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and (N, 1, H, W) depth of a batch from the loader."""
+        images, target, valid = (t.to(self.device, non_blocking=True) for t in (images, target, valid))
+        images = self.config.preprocess.normalise(images).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            output = network(images)
+        return self.criterion(output, target, valid), output.depth.float()
+
+    def _set_rate(self, steps: int) -> float:
+        plan = self.config.optimisation
+        factor = min(1.0, (self.step + 1) / (plan.warmup_steps + 1))
+        if plan.schedule == "cosine":
+            factor *= 0.01 + 0.99 * (1 + math.cos(math.pi * self.step / steps)) / 2
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        return self._rates[-1] * factor
+
+    def _end_epoch(self) -> dict[str, Any]:
+        loss, metrics = self._validate()
+        checkpoint = Checkpoint.of(self.average.module, self.config.preprocess, self._record(metrics))  # type: ignore[arg-type]
+        checkpoint.save(self.folder / "last.safetensors")
+        if loss < self.best or not (self.folder / "best.safetensors").is_file():
+            self.best = loss
+            checkpoint.save(self.folder / "best.safetensors")
+        self._save_state()
+        return {"val_loss": loss, "val": metrics}
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, dict[str, float]]:
+        """Mean loss and per-image metrics on the canvas, over the validation part, of the averaged weights."""
+        network, size = self.average.module.eval(), self.config.batch_size
+        frames = [(0, index) for index in self.split.val]
+        batches = [frames[i : i + size] for i in range(0, len(frames), size)]
+        data = PreparedSet(self.source, self.config.preprocess, None, 0)
+        metrics, total = Metrics(), 0.0
+        for images, target, valid, factors in load(data, batches, self.config.workers):
+            loss, depth = self._loss(network, images, target, valid)
+            total += float(loss) * len(images)
+            for d, t, v, factor in zip(
+                depth.cpu().numpy(), target.numpy(), valid.numpy(), factors.numpy(), strict=True
+            ):
+                metrics.add(d * factor, t * factor, v)
+        return total / max(len(frames), 1), metrics.per_image()
+
+    def _record(self, metrics: dict[str, float]) -> dict[str, Any]:
+        try:
+            package = version(PACKAGE)
+        except PackageNotFoundError:  # run from a source tree that was not installed
+            package = "unknown"
+        return {
+            "data": self.source.description,
+            "frames": {"train": len(self.split.train), "val": len(self.split.val)},
+            "config": self.config.to_dict(),
+            "steps": self.step,
+            "val": metrics,
+            "version": package,
+            "torch": torch.__version__,
+        }
+
+    def _log(self, event: dict[str, Any]) -> None:
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(event) + "\n")
+        self._progress(event)
+
+    def _save_state(self) -> None:
+        state = {
+            "step": self.step, "best": self.best, "network": self.network.state_dict(),
+            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "rng": torch.get_rng_state(),
+        }  # fmt: skip
+        with written_whole(self.folder / "state.pt") as temporary:
+            torch.save(state, temporary)
+        self._saved_s = time.monotonic()
+
+    def _load_state(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.step, self.best = state["step"], state["best"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["rng"].cpu())
+
+
+def _claim(folder: Path, config: TrainConfig) -> None:
+    """Make the run's folder, or see that it holds a run of this very configuration."""
+    path, text = folder / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False)
+    if path.is_file() and path.read_text() != text:
+        raise DepthModelsError(
+            f"{folder}: holds a run of another configuration (see {path}); choose another folder, or delete this one"
+        )
+    with written_whole(path) as temporary:
+        temporary.write_text(text)
+
+
+def _optimizer(network: DepthNetwork, plan: Optimisation) -> torch.optim.Optimizer:
+    """Over what is not frozen: the encoder's parameters at their own rate, then all others."""
+    encoder: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            (encoder if name.startswith("encoder.") else others).append(parameter)
+    groups = [{"params": encoder, "lr": plan.encoder_lr or plan.lr}] * bool(encoder)
+    groups += [{"params": others, "lr": plan.lr}]
+    if plan.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=plan.weight_decay)
+    return torch.optim.Adam(groups)
