@@ -1,0 +1,44 @@
+"""`depth-models VERB`: one file per verb, each imported only when it is asked for what it does.
+
+A verb module has HELP (one line), `add_arguments(parser)` and `run(args) -> int` (the exit code). It imports nothing
+heavy before `run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from depth_models.errors import DepthModelsError
+
+VERBS = ("networks", "weights", "data", "train", "evaluate", "predict")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Returns:
+        0 when done, 1 when it failed (the reason is on stderr), 130 when interrupted. Bad usage exits with 2.
+    """
+    parser = argparse.ArgumentParser(prog="depth-models", description="Metric depth from one camera.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name in VERBS:
+        module = import_module(f"depth_models.cli.{name}")
+        verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except DepthModelsError as error:
+        print(f"depth-models {args.verb}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of stdout (head, less) has gone; nothing more can be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,53 @@
+"""Argument types that several verbs share; argparse turns their errors into bad usage."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+
+def size(text: str) -> tuple[int, int]:
+    """'480x640' -> (480, 640): height x width."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 480x640")
+    return int(match[1]), int(match[2])
+
+
+def whole(lowest: int) -> Callable[[str], int]:
+    """A whole number from `lowest` on."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < lowest:
+            raise argparse.ArgumentTypeError(f"{value} is less than {lowest}")
+        return value
+
+    return parse
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The option --json."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
+
+
+def add_predictor(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `DepthPredictor.from_checkpoint`."""
+    parser.add_argument("checkpoint", metavar="CKPT", help="bundled name (`depth-models weights` lists them) or file")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, fp16 or bf16 (default: auto)")
