@@ -60,6 +60,8 @@ _LAYOUTS = {
     "bayer_grbg8": _Layout(1, cv2.COLOR_BayerGRBG2RGB, even=(2, 2)),
 }
 
+_DEPTHS = {"32FC1": (_Layout(1, dtype=np.float32), 1.0), "16UC1": (_Layout(1, dtype=np.uint16), 1000.0)}  # per metre
+
 
 def image_to_rgb(message: Any) -> np.ndarray:
     """Decode an image message to (H, W, 3) uint8 RGB, contiguous; it may share the message's memory.
@@ -145,6 +147,38 @@ def depth_to_image(metres: np.ndarray, encoding: str, max_depth: float) -> np.nd
         return np.where(valid, metres, np.nan).astype("<f4")
     millimetres = np.rint(np.where(valid, metres, 0.0) * 1000.0)
     return np.where(millimetres <= 65535, millimetres, 0).astype("<u2")
+
+
+def image_to_depth(message: Any) -> np.ndarray:
+    """Decode a depth image message to (H, W) float32 metres, NaN where invalid (REP 118).
+
+    Args:
+        message: sensor_msgs/Image of encoding 32FC1 (metres) or 16UC1 (millimetres), or anything with its attributes.
+
+    Raises:
+        MessageError: another encoding; no pixel; step or data too short.
+    """
+    if message.encoding not in _DEPTHS:
+        raise MessageError(f"image of encoding {message.encoding!r}: depth is one of {', '.join(_DEPTHS)}")
+    layout, metre = _DEPTHS[message.encoding]
+    metres = _samples(message, layout).astype(np.float32) / np.float32(metre)
+    metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
+    return metres
+
+
+def fill_image(message: Any, pixels: np.ndarray, encoding: str) -> None:
+    """Put pixels into an image message, in place of none; its header stays.
+
+    Args:
+        message: a new sensor_msgs/Image.
+        pixels: (H, W) or (H, W, channels), little-endian, of the encoding's type.
+        encoding: such as 'rgb8' or '32FC1'.
+    """
+    message.height, message.width = pixels.shape[:2]
+    message.encoding = encoding
+    message.step = pixels.nbytes // len(pixels)
+    # Filling the array in place is 1000 times faster than assigning one, whose values rclpy checks one by one.
+    message.data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
 
 
 def camera_info_for(info: Any, width: int, height: int) -> Any:

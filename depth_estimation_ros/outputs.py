@@ -6,11 +6,11 @@ import copy
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
+from depth_estimation_ros.conversions import fill_image
 from depth_estimation_ros.pipeline import DepthFrame
 
 
@@ -54,11 +54,8 @@ class DepthImage(Output):
     message_type = Image
 
     def message(self, frame: DepthFrame) -> Image:
-        height, width = frame.depth.shape
-        message = Image(header=frame.image.header, height=height, width=width, encoding=frame.encoding)
-        message.step = width * frame.depth.itemsize
-        # Filling the array in place is 1000 times faster than assigning one, whose values rclpy checks one by one.
-        message.data.frombytes(np.ascontiguousarray(frame.depth).data.cast("B"))
+        message = Image(header=frame.image.header)
+        fill_image(message, frame.depth, frame.encoding)
         return message
 
 

@@ -8,7 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from depth_estimation_ros.conversions import MessageError, camera_info_for, depth_to_image, focal_length, image_to_rgb
+from depth_estimation_ros.conversions import (
+    MessageError,
+    camera_info_for,
+    depth_to_image,
+    fill_image,
+    focal_length,
+    image_to_depth,
+    image_to_rgb,
+)
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
@@ -208,3 +216,32 @@ def test_focal_length_is_none_for_a_zero_k():
     assert focal_length(info) == (500.0, 510.0)
     info.k = [0.0] * 9
     assert focal_length(info) is None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_depth_comes_back_in_metres_with_nan_where_invalid(order):
+    millimetres = np.array([[0, 1, 65535], [1234, 2000, 0]], order + "u2")
+    metres = image_to_depth(message("16UC1", millimetres, padding=3, bigendian=order == ">"))
+    assert metres.dtype == np.float32
+    np.testing.assert_allclose(metres, [[np.nan, 0.001, 65.535], [1.234, 2.0, np.nan]], rtol=1e-6)
+    depth = np.array([[0.5, np.nan, np.inf], [0.0, -1.0, 7.25]], order + "f4")
+    metres = image_to_depth(message("32FC1", depth, padding=4, bigendian=order == ">"))
+    np.testing.assert_array_equal(metres, [[0.5, np.nan, np.nan], [np.nan, np.nan, 7.25]])
+
+
+def test_only_depth_is_taken_for_depth():
+    with pytest.raises(MessageError, match="'rgb8': depth is one of 32FC1, 16UC1"):
+        image_to_depth(message("rgb8", RGB))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "encoding", "step"),
+    [(RGB, "rgb8", 24), (RGB[:, ::2], "rgb8", 12), (RGB[..., 0], "mono8", 8), (np.ones((2, 5), "<f4"), "32FC1", 20)],
+)
+def test_filling_a_message_and_reading_it_gives_the_pixels_back(pixels, encoding, step):
+    filled = SimpleNamespace(is_bigendian=0, data=array.array("B"))
+    fill_image(filled, pixels, encoding)
+    assert (filled.height, filled.width, filled.step) == (*pixels.shape[:2], step)
+    assert filled.data.tobytes() == pixels.tobytes()
+    if encoding == "rgb8":
+        np.testing.assert_array_equal(image_to_rgb(filled), pixels)
