@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help demo test test-all check format clean
 help:
-	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet)"
+	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet, WEIGHTS=file)"
 	@echo "make test      the fast tests        make test-all  also the slow ones"
 	@echo "make check     lint, format, types   make format    reformat the code"
 	@echo "make clean     remove what the targets made"
@@ -20,7 +20,7 @@ $(STAMP): setup.py constraints.txt
 	@touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/python -m depth_estimation_ros.demo $(if $(MODEL),--model $(MODEL)) $(if $(INPUT),--input '$(INPUT)')
+	$(BIN)/python -m depth_estimation_ros.demo $(if $(MODEL),--model $(MODEL)) $(if $(WEIGHTS),--weights '$(WEIGHTS)') $(if $(INPUT),--input '$(INPUT)')
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -m 'not slow'
