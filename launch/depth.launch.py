@@ -1,6 +1,7 @@
 """ros2 launch depth_estimation_ros depth.launch.py model:=unet image:=/camera/image_raw"""
 
 import os
+import shutil
 from pathlib import Path
 
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
@@ -24,6 +25,8 @@ ARGUMENTS = {  # name: (default, description)
 PARAMETERS = ("model", "weights", "device")  # these arguments are parameters of the node, and win over params_file
 # Kilted and later read the first, Jazzy and earlier the second.
 FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+# A TERM or KILL ends `ros2 launch` before it can end the node, which would go on publishing: the kernel ends it then.
+WITH_LAUNCH = "setpriv --pdeathsig TERM"
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -40,6 +43,7 @@ def generate_launch_description() -> LaunchDescription:
         parameters=[value["params_file"], {name: ParameterValue(value[name], value_type=str) for name in PARAMETERS}],
         remappings=[("image", value["image"]), ("camera_info", value["camera_info"])],
         ros_arguments=["--log-level", value["log_level"]],
+        prefix=WITH_LAUNCH if shutil.which("setpriv") else None,  # part of every Linux distribution's util-linux
         output="screen",
         emulate_tty=True,
     )

@@ -1,7 +1,12 @@
 """The launch file, run against stand-ins for launch and launch_ros, which are on no package registry."""
 
 import importlib.util
+import os
+import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -89,3 +94,38 @@ def test_the_fast_dds_profile_is_set_for_both_generations(description):
 def test_a_profile_of_the_users_own_is_left_alone(description, monkeypatch, variable):
     monkeypatch.setenv(variable, "/my/profile.xml")
     assert "SetEnvironmentVariable" not in description()
+
+
+def test_without_setpriv_the_node_is_started_all_the_same(description, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    (node,) = description()["Node"]
+    assert node.prefix is None
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")
+def test_the_node_ends_when_the_launch_process_is_killed(description):
+    (node,) = description()["Node"]
+    code = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); input()"
+    command = [sys.executable, "-c", code, *node.prefix.split(), "sleep", "60"]
+    launch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pid = int(launch.stdout.readline())
+    while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":  # not yet past setpriv
+        time.sleep(0.01)
+    launch.kill()
+    launch.communicate()
+    try:
+        for _ in range(1000):
+            if not is_running(pid):
+                return
+            time.sleep(0.01)
+        pytest.fail("the child outlived its parent by 10 s")
+    finally:
+        if is_running(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
