@@ -55,9 +55,12 @@ def create_encoder(name: str, weights: str | None = None) -> nn.Module:
     if smp_name not in names:  # get_encoder would take more: timm's, with names that make it ask a server
         raise DepthModelsError(f"unknown encoder {name!r}; known: {', '.join(sorted([*_SMP_NAMES, *names]))}")
     if weights == "imagenet":
-        return _imagenet(smp, name, smp_name)
-    encoder = smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights=None)
-    if weights is not None:
+        encoder = _imagenet(smp, name, smp_name)
+    else:
+        encoder = smp.encoders.get_encoder(smp_name, in_channels=3, depth=5, weights=None)
+    if "tf_efficientnet" in smp_name:
+        _follow_tensorflow(encoder)
+    if weights not in (None, "imagenet"):
         state = lite0_state(encoder) if weights == LITE0 else _read_state(Path(weights))
         _load(encoder, state, name, weights)
     return encoder
@@ -76,6 +79,25 @@ def _imagenet(smp: Any, name: str, smp_name: str) -> nn.Module:
             "machine and give its path: encoder_weights=/path/to/model.safetensors (a state dict of the encoder, which "
             "may also be a .pth), or use encoder_weights=None for random ones."
         ) from error
+
+
+def _follow_tensorflow(encoder: nn.Module) -> None:
+    """Give an encoder whose weights come from TensorFlow its padding ('SAME') and its BatchNorm's epsilon.
+
+    segmentation-models-pytorch builds these encoders with PyTorch's own: a stride-2 convolution then looks one pixel
+    further up and left than it was trained to, and no feature map is that of the published network.
+    """
+    from timm.layers import Conv2dSame
+
+    for module in list(encoder.modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-3
+        for name, conv in list(module.named_children()):
+            if isinstance(conv, nn.Conv2d) and conv.stride != (1, 1):
+                size, stride = conv.kernel_size[0], conv.stride[0]
+                same = Conv2dSame(conv.in_channels, conv.out_channels, size, stride, groups=conv.groups, bias=False)
+                same.weight = conv.weight
+                setattr(module, name, same)
 
 
 def lite0_state(encoder: nn.Module) -> dict[str, torch.Tensor]:
