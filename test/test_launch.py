@@ -109,23 +109,27 @@ def test_the_node_ends_when_the_launch_process_is_killed(description):
     command = [sys.executable, "-c", code, *node.prefix.split(), "sleep", "60"]
     launch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     pid = int(launch.stdout.readline())
-    while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":  # not yet past setpriv
-        time.sleep(0.01)
-    launch.kill()
-    launch.communicate()
     try:
-        for _ in range(1000):
-            if not is_running(pid):
-                return
-            time.sleep(0.01)
-        pytest.fail("the child outlived its parent by 10 s")
+        assert becomes(pid, "sleep")  # past setpriv
+        launch.kill()
+        launch.communicate()
+        assert becomes(pid, None), "the child outlived its parent"
     finally:
-        if is_running(pid):
+        if command_of(pid):
             os.kill(pid, signal.SIGKILL)
 
 
-def is_running(pid):
+def command_of(pid):
+    """The name of a running process, or None."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
     except FileNotFoundError:
-        return False
+        return None
+    return None if rest.split()[0] == "Z" else name
+
+
+def becomes(pid, command):
+    deadline = time.monotonic() + 10
+    while (found := command_of(pid)) != command and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found == command
