@@ -112,11 +112,12 @@ def test_the_node_ends_when_the_launch_process_is_killed(description):
     try:
         assert becomes(pid, "sleep")  # past setpriv
         launch.kill()
-        launch.communicate()
+        launch.wait()  # not communicate(), which would wait for the child too
         assert becomes(pid, None), "the child outlived its parent"
     finally:
         if command_of(pid):
             os.kill(pid, signal.SIGKILL)
+        launch.communicate()
 
 
 def command_of(pid):
