@@ -198,7 +198,7 @@ def _summary(sent: int, score: Mapping[str, Any], node: Child) -> str:
         p50, p95 = score["latency_ms"]
         lines.append(f"  latency   p50 {p50:.0f} ms, p95 {p95:.0f} ms, from the image's stamp to the depth's arrival")
     if score.get("abs_rel") is not None:
-        lines.append(f"  accuracy  AbsRel {score['abs_rel']:.3f} against the truth")
+        lines.append(f"  accuracy  AbsRel {score['abs_rel']:.3f}, delta1 {score['delta1']:.3f} against the truth")
     lines += [f"  picture   {path}" for path in score.get("pictures", [])]
     return "\n".join([*lines, f"  logs      {node.log.parent}/*.log"])
 

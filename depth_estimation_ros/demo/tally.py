@@ -6,13 +6,18 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 MOST_IMPLAUSIBLE_ABS_REL = 0.6  # a constant guess does better in most rooms
 PICTURES_AT = (0.0, 0.3, 0.55, 0.8)  # of the run; four places of a path that is played to and fro
+LATTICE_PX = 4  # accuracy is of every 4th row and column: all metrics of all pixels cost as much as a small network
 _REMEMBERED = 50  # frames; 5 s
+
+
+if TYPE_CHECKING:
+    from depth_models.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,13 @@ class Tally:
 
     def __init__(self, duration_s: float, has_truth: bool) -> None:
         self.shots: list[Shot] = []
-        self._duration_s, self._has_truth = duration_s, has_truth
+        self._duration_s = duration_s
+        self._metrics = _metrics() if has_truth else None
         self._parts: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
         self._first_ns: int | None = None
         self._latencies_ms: list[float] = []
         self._image_stamps_ns: list[int] = []
         self._newest_depth_ns = 0
-        self._error_sum, self._error_pixels = 0.0, 0
         self._pixels, self._valid_pixels = 0, 0
 
     def image(self, stamp_ns: int, rgb: np.ndarray) -> None:
@@ -72,18 +77,16 @@ class Tally:
     def _put(self, stamp_ns: int, kind: str, values: np.ndarray) -> None:
         parts = self._parts.setdefault(stamp_ns, {})
         parts[kind] = values
-        if len(parts) == 2 + self._has_truth:
+        if len(parts) == (2 if self._metrics is None else 3):
             self._complete(stamp_ns, Shot(parts["rgb"], parts["depth"], parts.get("truth")))
         while len(self._parts) > _REMEMBERED:
             self._parts.popitem(last=False)
 
     def _complete(self, stamp_ns: int, shot: Shot) -> None:
         del self._parts[stamp_ns]
-        if shot.truth is not None:
-            error = np.abs(shot.depth - shot.truth) / shot.truth
-            known = np.isfinite(error)
-            self._error_sum += float(error[known].sum(dtype=np.float64))
-            self._error_pixels += int(known.sum())
+        if self._metrics is not None and shot.truth is not None:
+            depth, truth = shot.depth[::LATTICE_PX, ::LATTICE_PX], shot.truth[::LATTICE_PX, ::LATTICE_PX]
+            self._metrics.add(depth, truth, np.isfinite(depth) & np.isfinite(truth))
         self._first_ns = stamp_ns if self._first_ns is None else self._first_ns
         due = len(self.shots)
         if due < len(PICTURES_AT) and (stamp_ns - self._first_ns) / 1e9 >= PICTURES_AT[due] * self._duration_s:
@@ -96,18 +99,26 @@ class Tally:
         skipped: images without depth that are older than the newest depth.
         latency_ms: [p50, p95] from the image's stamp to the depth's arrival, or None.
         valid: share of the depths' pixels that are a depth, or None.
-        abs_rel: mean of |depth - truth| / truth over the pixels that have both, or None.
+        abs_rel, delta1: of the pixels that have depth and truth, or None.
         """
         passed = sum(stamp <= self._newest_depth_ns for stamp in self._image_stamps_ns)
         latency = np.percentile(self._latencies_ms, [50, 95]).tolist() if self._latencies_ms else None
+        accuracy = self._metrics.pooled() if self._metrics else {}  # also where it is empty
         return {
             "images": len(self._image_stamps_ns),
             "depths": len(self._latencies_ms),
             "skipped": max(0, passed - len(self._latencies_ms)),
             "latency_ms": latency,
             "valid": self._valid_pixels / self._pixels if self._pixels else None,
-            "abs_rel": self._error_sum / self._error_pixels if self._error_pixels else None,
+            "abs_rel": accuracy.get("abs_rel"),
+            "delta1": accuracy.get("delta1"),
         }
+
+
+def _metrics() -> Metrics:
+    from depth_models.metrics import Metrics  # torch: the supervisor needs none
+
+    return Metrics()
 
 
 def picture_path(folder: Path, number: int) -> Path:
