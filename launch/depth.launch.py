@@ -40,9 +40,10 @@ def generate_launch_description() -> LaunchDescription:
         executable="depth_node",
         namespace=value["namespace"],
         # As text: launch would read a model called `on` or a weights file called `1` as YAML.
-        parameters=[value["params_file"], {name: ParameterValue(value[name], value_type=str) for name in PARAMETERS}],
+        parameters=[{name: ParameterValue(value[name], value_type=str) for name in PARAMETERS}],
         remappings=[("image", value["image"]), ("camera_info", value["camera_info"])],
-        ros_arguments=["--log-level", value["log_level"]],
+        # The file comes before `parameters`, which win. Among them launch would only warn of a file that is not there.
+        ros_arguments=["--params-file", value["params_file"], "--log-level", value["log_level"]],
         prefix=WITH_LAUNCH if shutil.which("setpriv") else None,  # part of every Linux distribution's util-linux
         output="screen",
         emulate_tty=True,

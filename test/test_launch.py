@@ -61,8 +61,9 @@ def test_every_argument_is_declared_with_a_default_and_used(description):
         "model", "weights", "device", "image", "camera_info", "namespace", "params_file", "log_level"
     }  # fmt: skip
     (node,) = entities["Node"]
-    used = [node.namespace, *(to for _, to in node.remappings), node.ros_arguments[1], node.parameters[0]]
-    used += [value.args[0] for value in node.parameters[1].values()]
+    assert node.ros_arguments[::2] == ["--params-file", "--log-level"]
+    used = [node.namespace, *(to for _, to in node.remappings), *node.ros_arguments[1::2]]
+    used += [value.args[0] for value in node.parameters[0].values()]
     assert {value.args[0] for value in used} == set(defaults)
     assert Path(defaults["params_file"]).is_file()
 
@@ -71,7 +72,7 @@ def test_arguments_become_parameters_that_the_node_has_with_the_same_defaults(de
     entities = description()
     defaults = {a.args[0]: a.default_value for a in entities["DeclareLaunchArgument"]}
     (node,) = entities["Node"]
-    for name, value in node.parameters[1].items():
+    for name, value in node.parameters[0].items():
         assert name in SPECS
         assert value.args[0].args == (name,)
         assert (value.value_type, defaults[name]) == (str, DEFAULTS[name])
