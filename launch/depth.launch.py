@@ -23,8 +23,9 @@ ARGUMENTS = {  # name: (default, description)
     "log_level": ("info", "debug, info, warn, error or fatal; or LOGGER:=LEVEL for one logger"),
 }
 PARAMETERS = ("model", "weights", "device")  # these arguments are parameters of the node, and win over params_file
-# Kilted and later read the first, Jazzy and earlier the second.
+# Older distributions read only the second; later ones read both, and warn of the second.
 FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+OLDER = ("humble", "iron", "jazzy")
 # A TERM or KILL ends `ros2 launch` before it can end the node, which would go on publishing: the kernel ends it then.
 WITH_LAUNCH = "setpriv --pdeathsig TERM"
 
@@ -33,7 +34,8 @@ def generate_launch_description() -> LaunchDescription:
     """The node with its topics remapped, under the Fast DDS profile of config/ unless the user has one of his own."""
     profile = []
     if not any(name in os.environ for name in FASTDDS_VARIABLES):
-        profile = [SetEnvironmentVariable(name, str(CONFIG / "fastdds.xml")) for name in FASTDDS_VARIABLES]
+        name = FASTDDS_VARIABLES[os.environ.get("ROS_DISTRO") in OLDER]
+        profile = [SetEnvironmentVariable(name, str(CONFIG / "fastdds.xml"))]
     value = {name: LaunchConfiguration(name) for name in ARGUMENTS}
     node = Node(
         package="depth_estimation_ros",

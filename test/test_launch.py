@@ -85,10 +85,16 @@ def test_the_node_is_the_installed_executable_and_only_its_inputs_are_remapped(d
     assert [(source, to.args[0]) for source, to in node.remappings] == [("image", "image"), ("camera_info",) * 2]
 
 
-def test_the_fast_dds_profile_is_set_for_both_generations(description):
-    profile = {e.args[0]: Path(e.args[1]) for e in description()["SetEnvironmentVariable"]}
-    assert set(profile) == set(VARIABLES)
-    assert all(path == ROOT / "config" / "fastdds.xml" and path.is_file() for path in profile.values())
+@pytest.mark.parametrize(
+    ("distribution", "variable"), [("humble", VARIABLES[1]), ("jazzy", VARIABLES[1]), ("kilted", VARIABLES[0])]
+)
+def test_the_fast_dds_profile_is_set_by_the_name_that_the_distribution_reads(
+    description, monkeypatch, distribution, variable
+):
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    (profile,) = description()["SetEnvironmentVariable"]
+    assert profile.args == (variable, str(ROOT / "config" / "fastdds.xml"))
+    assert Path(profile.args[1]).is_file()
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
