@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-GRACE_S = 5.0  # from the request to end until the end
+GRACE_S = 3.0  # from the request to end until the end
 
 
 def _follow_parent() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from depth_estimation_ros.demo.attached import GRACE_S
+from depth_estimation_ros.demo.interrupts import Interrupts
 from depth_models.errors import DepthModelsError
 from depth_models.files import share_folder
 
@@ -23,31 +23,6 @@ POLL_S = 0.1
 LOG_TAIL_LINES = 15
 # Kilted and later read the first, Jazzy and earlier the second.
 FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-
-
-class Interrupted(Exception):
-    """A signal asked for the end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-
-
-class Interrupts:
-    """Remembers the first SIGINT or SIGTERM: an exception raised by a signal could strike amid the clean-up."""
-
-    def __init__(self) -> None:
-        self._number: int | None = None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._remember)
-
-    def _remember(self, number: int, _frame: Any) -> None:
-        self._number = self._number or number
-
-    def check(self) -> None:
-        """Raise `Interrupted` if a signal came."""
-        if self._number is not None:
-            raise Interrupted(self._number)
 
 
 class Child:
