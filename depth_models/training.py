@@ -19,7 +19,7 @@ from depth_models.checkpoint import Checkpoint
 from depth_models.config import Optimisation, TrainConfig
 from depth_models.data.loading import PreparedSet, ShuffledBatches, load
 from depth_models.data.nyu import NyuFile
-from depth_models.data.splits import make_split
+from depth_models.data.splits import Split, make_split
 from depth_models.errors import DepthModelsError
 from depth_models.files import PACKAGE, written_whole
 from depth_models.losses import Criterion
@@ -56,7 +56,7 @@ def train(config: TrainConfig, data: str | Path, out: str | Path, progress: Prog
 class _Run:
     def __init__(self, config: TrainConfig, source: NyuFile, folder: Path, progress: Progress) -> None:
         self.config, self.source, self.folder, self._progress = config, source, folder, progress
-        self.split = make_split(config.split, source.scenes)
+        self.split = _checked_split(config, source)
         _claim(folder, config)
         torch.manual_seed(config.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -74,11 +74,6 @@ class _Run:
         config = self.config
         batches = ShuffledBatches(self.split.train, config.batch_size, config.epochs, config.seed, self.step)
         steps_per_epoch, steps = batches.steps_per_epoch, batches.steps_per_epoch * config.epochs
-        if not steps_per_epoch:
-            raise DepthModelsError(
-                f"{self.source.path}: split {config.split!r} trains on {len(self.split.train)} frames, fewer than one "
-                f"batch of {config.batch_size}"
-            )
         data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed)
         keys = iter(batches)
         self.network.train()
@@ -94,7 +89,7 @@ class _Run:
 
     def _update(self, images: Tensor, target: Tensor, valid: Tensor, keys: list[tuple[int, int]]) -> float:
         loss = self._loss(self.network, images, target, valid)[0]
-        value = float(loss)
+        value = float(loss.detach())
         if not math.isfinite(value):
             raise DepthModelsError(
                 f"the loss is {value} at step {self.step}, on frames {[index for _, index in keys]}; lower "
@@ -193,6 +188,18 @@ class _Run:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"].cpu())
+
+
+def _checked_split(config: TrainConfig, source: NyuFile) -> Split:
+    split = make_split(config.split, source.scenes)
+    what = f"{source.path}: split {config.split!r}"
+    if len(split.train) < config.batch_size:
+        raise DepthModelsError(
+            f"{what} trains on {len(split.train)} frames, fewer than one batch of {config.batch_size}; lower batch_size"
+        )
+    if not split.val:
+        raise DepthModelsError(f"{what} has no frame to validate on; give it more scenes (ten or more)")
+    return split
 
 
 def _claim(folder: Path, config: TrainConfig) -> None:
