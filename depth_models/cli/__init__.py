@@ -36,6 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DepthModelsError as error:
         print(f"depth-models {args.verb}: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:  # of an extra, which not every installation has
+        print(
+            f"depth-models {args.verb}: the Python package {error.name} is not installed; "
+            "pip install 'depth_estimation_ros[train]' brings it",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
