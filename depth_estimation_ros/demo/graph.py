@@ -15,7 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 from depth_estimation_ros.demo.processes import NAMESPACE
 
 # Reliable, so that the pictures that are counted and drawn are complete; the node's own subscription is best effort.
-QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)
+QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=20, reliability=ReliabilityPolicy.RELIABLE)
 
 
 @contextmanager

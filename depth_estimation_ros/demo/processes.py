@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,8 @@ def crew(interrupts: Interrupts, logs: Path) -> Iterator[Crew]:
 
 def tell(**values: Any) -> None:
     """Called in a child: send values to the parent, which finds them in `Child.report`."""
-    print(json.dumps(values), flush=True)
+    with suppress(BrokenPipeError):  # the parent is gone, and this process about to follow
+        os.write(1, json.dumps(values).encode() + b"\n")
 
 
 def _environment() -> dict[str, str]:
