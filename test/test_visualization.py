@@ -113,6 +113,17 @@ def test_pictures_stand_whole_in_their_places_and_bars_below_theirs():
     assert (picture[:top, left : right + 1] < 128).all(axis=2).any()
 
 
+def test_ticks_stand_where_their_values_are():
+    picture = sheet([depth_panel("Depth", np.full((240, 320), np.nan, np.float32), 0.0, 4.0)])
+    _, bottom, left, right = positions(picture, GREY)
+    between = picture[bottom + 1 :, left + 20]  # a column without a tick
+    bar_end = bottom + 1 + np.flatnonzero((between != WHITE).any(axis=1))[0]
+    while (picture[bar_end, left + 20] != WHITE).any():
+        bar_end += 1
+    ticks = np.flatnonzero((picture[bar_end, left : right + 1] != WHITE).any(axis=1))
+    np.testing.assert_allclose(ticks / 319 * 4, np.arange(9) / 2, atol=0.01)
+
+
 def test_columns_break_rows_and_one_row_is_the_default():
     panel = Panel("Image", np.zeros((30, 40, 3), np.uint8))
     row, grid, single = sheet([panel] * 3), sheet([panel] * 3, columns=2), sheet([panel], columns=2)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -63,8 +62,8 @@ class Camera:
         fill_image(image, frame.rgb, "rgb8")
         if frame.truth is not None:
             fill_image(truth, frame.truth, "32FC1")
-        sec, nanosec = divmod(time.time_ns(), 1_000_000_000)
-        header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id="camera_optical_frame")
+        header = Header(frame_id="camera_optical_frame")
+        header.stamp.sec, header.stamp.nanosec = divmod(time.time_ns(), 1_000_000_000)
         image.header = truth.header = header
         if (c := frame.calibration) is not None:
             # Before its image: the node takes the newest camera_info that it has.
