@@ -191,6 +191,21 @@ def upsample_depth(depth: Tensor, height: int, width: int) -> Tensor:
     Bilinear alone invents metres between near and far at object edges (flying pixels, which a point cloud shows as
     veils); nearest alone turns every slanted surface into steps. So the four samples around a pixel are blended only
     where they agree within EDGE_RATIO.
+
+    Measured on exact depth of 24 rooms, 320 x 240 to 640 x 480 (python benchmarks/upsampling.py); a flying pixel is more
+    than 5 % away from every true depth in its 3 x 3 neighbourhood, and "at edges" is within 2 px of one:
+
+    ============== ============= =============== ================
+    way            flying pixels AbsRel at edges AbsRel elsewhere
+    ============== ============= =============== ================
+    bilinear             0.475 %          0.0354          0.00015
+    nearest              0.002 %          0.0250          0.00116
+    this function        0.002 %          0.0243          0.00017
+    ============== ============= =============== ================
+
+    Args:
+        depth: (N, 1, h, w) float, metres; what is NaN stays NaN in the pixels around.
+        height, width: the size to give, pixels; smaller than (h, w) also works.
     """
     if tuple(depth.shape[2:]) == (height, width):
         return depth
