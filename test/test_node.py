@@ -23,7 +23,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
-from depth_models import Checkpoint, DepthPredictor, Preprocess, create_network
+from depth_models import DepthPredictor
 
 ROOT = Path(__file__).resolve().parent.parent
 DOMAIN_ID = 41 + os.getpid() % 20
@@ -168,14 +168,6 @@ def _isolated():
     patch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
     yield
     patch.undo()
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> str:
-    network = create_network("unet", encoder="resnet18", decoder_channels=(32, 16, 16, 8, 8))
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    Checkpoint.of(network, Preprocess(64, 96, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), focal_px=40.0)).save(path)
-    return str(path)
 
 
 @pytest.fixture(scope="module")
