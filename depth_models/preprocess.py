@@ -192,8 +192,8 @@ def upsample_depth(depth: Tensor, height: int, width: int) -> Tensor:
     veils); nearest alone turns every slanted surface into steps. So the four samples around a pixel are blended only
     where they agree within EDGE_RATIO.
 
-    Measured on exact depth of 24 rooms, 320 x 240 to 640 x 480 (python benchmarks/upsampling.py); a flying pixel is more
-    than 5 % away from every true depth in its 3 x 3 neighbourhood, and "at edges" is within 2 px of one:
+    Measured on exact depth of 24 rooms, 320 x 240 to 640 x 480 (python benchmarks/upsampling.py). A flying pixel is
+    more than 5 % away from every true depth in its 3 x 3 neighbourhood, and "at edges" is within 2 px of one:
 
     ============== ============= =============== ================
     way            flying pixels AbsRel at edges AbsRel elsewhere

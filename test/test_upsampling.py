@@ -63,3 +63,12 @@ def test_depth_maps_of_a_batch_do_not_mix():
     assert together.shape == (3, 1, 25, 31)
     for one, result in zip(depth, together, strict=True):
         assert torch.equal(upsample_depth(one[None], 25, 31)[0], result)
+
+
+def test_a_missing_sample_spoils_its_surroundings_alone():
+    depth = torch.full((1, 1, 6, 8), 2.0)
+    depth[0, 0, 2, 3] = torch.nan
+    result = upsample_depth(depth, 12, 16)[0, 0].numpy()
+    expected = np.full((12, 16), 2.0, np.float32)
+    expected[3:7, 5:9] = np.nan  # its own four pixels and those that would be blended with it
+    np.testing.assert_array_equal(result, expected)
