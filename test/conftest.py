@@ -1,10 +1,50 @@
 """What several test files need."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 import pytest
+
+PLANE_VIEWS, PLANE_SIZE = 8, (32, 48)  # views of a scene; height and width
+
+
+def write_planes(path: Path, scenes: int) -> Path:
+    """A data set in NYUv2's layout that is quick to write and to learn: slanted planes, the brighter the farther."""
+    from depth_models.data.rooms.camera import Frame
+    from depth_models.data.rooms.matfile import MatWriter, pack
+    from depth_models.types import Camera
+
+    rng, (height, width) = np.random.default_rng(0), PLANE_SIZE
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    with MatWriter(path, scenes * PLANE_VIEWS, PLANE_SIZE, {"seed": 0}) as file:
+        for i in range(scenes * PLANE_VIEWS):
+            slope_y, slope_x, middle = rng.uniform([-0.5, -0.5, 1.5], [0.5, 0.5, 3])
+            depth = (middle + slope_y * y + slope_x * x).astype(np.float32)
+            rgb = np.repeat(np.rint(depth * 60).astype(np.uint8)[..., None], 3, axis=2)
+            f_px = rng.uniform(40, 60)
+            camera = Camera(f_px, f_px, (width - 1) / 2, (height - 1) / 2, width, height)
+            frame = Frame(rgb, depth, depth, camera, np.eye(4), 0, "plane")
+            file.write(i, pack(frame, f"plane_{i // PLANE_VIEWS:04d}", str(i)))
+    return path
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory) -> str:
+def planes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """80 frames of ten scenes: of the split `scene`, frames 0 to 63 train, 64 to 71 validate, 72 to 79 test."""
+    pytest.importorskip("h5py")
+    return write_planes(tmp_path_factory.mktemp("planes") / "planes.mat", 10)
+
+
+@pytest.fixture
+def few_planes(tmp_path: Path) -> Callable[[int], Path]:
+    """Call it for a file of that many scenes."""
+    pytest.importorskip("h5py")
+    return lambda scenes: write_planes(tmp_path / "few_planes.mat", scenes)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Path of a small checkpoint with random weights."""
     from depth_models import Checkpoint, Preprocess, create_network
 

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train to the end."""
     import json
+    import sys
 
     from tqdm import tqdm
 
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
             if "val" in event:
                 values = {k: event["val"][k] for k in ("abs_rel", "delta1", "rmse")}
                 numbers = ", ".join(f"{k} {v:.3f}" for k, v in values.items())
-                bar.write(f"epoch {event['epoch']:.0f}: validation loss {event['val_loss']:.4f}, {numbers}")
+                line = f"epoch {event['epoch']:.0f}: validation loss {event['val_loss']:.4f}, {numbers}"
+                bar.write(line, file=sys.stderr)
 
         best = train(config, args.data, args.out, progress)
     print(json.dumps({"checkpoint": str(best)}) if args.json else best)
