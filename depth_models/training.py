@@ -31,7 +31,13 @@ SAVE_PERIOD_S = 120.0
 Progress = Callable[[dict[str, Any]], None]
 
 
-def train(config: TrainConfig, data: str | Path, out: str | Path, progress: Progress = lambda event: None) -> Path:
+def train(
+    config: TrainConfig,
+    data: str | Path,
+    out: str | Path,
+    progress: Progress = lambda event: None,
+    command: str = "",
+) -> Path:
     """Train a network, or go on with a run that was stopped.
 
     Args:
@@ -41,6 +47,7 @@ def train(config: TrainConfig, data: str | Path, out: str | Path, progress: Prog
             last.safetensors, which `DepthPredictor` loads.
         progress: called with every event: {'step', 'steps', 'epoch', 'loss', 'lr'}, after every epoch also
             'val_loss' and 'val' (metrics).
+        command: what the user typed, for the record.
 
     Returns:
         The path of best.safetensors: the epoch with the smallest validation loss.
@@ -48,14 +55,15 @@ def train(config: TrainConfig, data: str | Path, out: str | Path, progress: Prog
     Raises:
         DepthModelsError: data, split or network cannot be used; `out` holds another run; the loss is not finite.
     """
-    run = _Run(config, NyuFile(data, config.depth), Path(out), progress)
+    run = _Run(config, NyuFile(data, config.depth), Path(out), progress, command)
     run.go()
     return run.folder / "best.safetensors"
 
 
 class _Run:
-    def __init__(self, config: TrainConfig, source: NyuFile, folder: Path, progress: Progress) -> None:
-        self.config, self.source, self.folder, self._progress = config, source, folder, progress
+    def __init__(self, config: TrainConfig, source: NyuFile, folder: Path, progress: Progress, command: str) -> None:
+        self.config, self.source, self.folder = config, source, folder
+        self._progress, self._command = progress, command
         self.split = _checked_split(config, source)
         _claim(folder, config)
         torch.manual_seed(config.seed)
@@ -157,6 +165,7 @@ class _Run:
             "data": self.source.description,
             "frames": {"train": len(self.split.train), "val": len(self.split.val)},
             "config": self.config.to_dict(),
+            "command": self._command,
             "steps": self.step,
             "val": metrics,
             "version": package,

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train to the end."""
     import json
+    import shlex
     import sys
 
     from tqdm import tqdm
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
                 line = f"epoch {event['epoch']:.0f}: validation loss {event['val_loss']:.4f}, {numbers}"
                 bar.write(line, file=sys.stderr)
 
-        best = train(config, args.data, args.out, progress)
+        words = ["depth-models", "train", args.config, "--data", args.data, "--out", args.out]
+        words += [word for change in args.set for word in ("--set", change)]
+        best = train(config, args.data, args.out, progress, shlex.join(map(str, words)))
     print(json.dumps({"checkpoint": str(best)}) if args.json else best)
     return 0

@@ -102,7 +102,10 @@ def generate(
         DepthModelsError: an argument out of range, embreex is missing, the file cannot be written, or a process died.
     """
     _check(frames, size, seed, workers)
-    attributes = {"generator": GENERATOR, "version": VERSION, "seed": seed, "views_per_room": VIEWS_PER_ROOM}
+    command = (
+        f"depth-models data rooms --frames {frames} --size {size[0]}x{size[1]} --seed {seed} --out {Path(out).name}"
+    )
+    attributes = {"generator": GENERATOR, "version": VERSION, "seed": seed, "command": command}
     job = partial(_pack_room, frames=frames, size=size, seed=seed)
     rooms = range(-(-frames // VIEWS_PER_ROOM))
     start, done = time.monotonic(), 0
