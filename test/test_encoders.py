@@ -30,12 +30,16 @@ def no_network(monkeypatch):
     return attempts
 
 
+def random_state(name):
+    """Weights of an encoder, as none was made at random."""
+    torch.manual_seed(1)
+    state = create_encoder(name).state_dict()
+    return {k: v + 1 if v.dtype == torch.int64 else torch.randn_like(v) for k, v in state.items()}
+
+
 @pytest.fixture(scope="module")
 def state():
-    """Weights of a ResNet-18 encoder, as none was made at random."""
-    torch.manual_seed(1)
-    encoder = create_encoder("resnet18")
-    return {k: v + 1 if v.dtype == torch.int64 else torch.randn_like(v) for k, v in encoder.state_dict().items()}
+    return random_state("resnet18")
 
 
 def is_loaded(encoder, state):
@@ -70,12 +74,14 @@ def test_imagenet_weights_that_cannot_be_fetched_are_one_clear_error(name, repos
     assert asked == [f"smp-hub/{repository}.imagenet/config.json"]
 
 
-def test_imagenet_weights_that_can_be_fetched_are_loaded(state, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["resnet18", LITE0])
+def test_imagenet_weights_that_can_be_fetched_are_loaded(name, tmp_path, monkeypatch):
     from segmentation_models_pytorch import encoders
 
+    state = random_state(name)
     save_file(state, tmp_path / "model.safetensors")
     monkeypatch.setattr(encoders, "hf_hub_download", lambda repo_id, filename, revision: str(tmp_path / filename))
-    assert is_loaded(create_encoder("resnet18", "imagenet"), state)
+    assert is_loaded(create_encoder(name, "imagenet"), state)
 
 
 def test_an_encoder_without_imagenet_weights_says_so(no_network):

@@ -42,11 +42,13 @@ def test_no_depth_is_invented_between_two_surfaces(size):
     assert invented(F.interpolate(tensor, size, mode="bilinear")) > 10
 
 
-def test_an_edge_stays_where_it_is():
-    depth = np.ones((6, 8), np.float32)
+@pytest.mark.parametrize("size", [(15, 21), (12, 18), (3, 5)])
+def test_an_edge_stays_where_it_is(size):
+    depth = np.ones((5, 7), np.float32)
     depth[2:4, 3:] = 5
-    result = upsample_depth(torch.from_numpy(depth)[None, None], 18, 24)
-    np.testing.assert_array_equal(result[0, 0].numpy(), depth.repeat(3, 0).repeat(3, 1))
+    rows, columns = (np.floor((np.arange(t) + 0.5) * s / t).astype(int) for t, s in zip(size, (5, 7), strict=True))
+    result = upsample_depth(torch.from_numpy(depth)[None, None], *size)
+    np.testing.assert_allclose(result[0, 0].numpy(), depth[rows[:, None], columns], rtol=1e-6)
 
 
 def test_only_a_step_beyond_the_ratio_is_an_edge():
