@@ -164,6 +164,13 @@ def test_what_cannot_be_done_ends_with_1_and_the_reason(capsys, tmp_path, weight
     assert not (tmp_path / "out").exists()
 
 
+def test_a_package_that_is_not_installed_is_named(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)  # as if it were not there
+    printed = output(capsys, "data", "rooms", "--frames", "1", "--out", tmp_path / "r.mat", code=1)
+    assert "the Python package h5py is not installed; pip install 'depth_estimation_ros[train]'" in printed.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
