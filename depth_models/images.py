@@ -55,7 +55,10 @@ def as_rgb(image: Any) -> np.ndarray:
     if isinstance(image, (str, Path)):
         return read_image(image)
     if hasattr(image, "getexif") and hasattr(image, "convert"):
-        return from_pil(image)
+        try:
+            return from_pil(image)
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow reads its file as late as here
+            raise DepthModelsError(f"the Pillow image cannot be read ({error}); is its file damaged?") from error
     if not isinstance(image, np.ndarray):
         raise DepthModelsError(f"an image must be a uint8 array, a Pillow image or a path, got {type(image).__name__}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:

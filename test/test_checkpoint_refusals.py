@@ -1,4 +1,4 @@
-"""Checkpoints that are broken, foreign or hostile: refused with the file's name and a way out; no code of theirs runs."""
+"""Checkpoints that are broken, foreign or hostile: refused by name, with a way out; no code of theirs runs."""
 
 import json
 import pickle

@@ -140,6 +140,13 @@ def test_damaged_files_are_refused(suffix, tmp_path):
         assert message.endswith("is it damaged?")
 
 
+def test_a_pillow_image_of_a_damaged_file_is_refused(tmp_path):
+    path = save(tmp_path / "image.png", picture(64, 64))
+    path.write_bytes(path.read_bytes()[:-1000])
+    with Image.open(path) as image:  # Pillow has read no more than the size so far
+        assert "the Pillow image cannot be read (" in refusal(image)
+
+
 def test_a_flipped_byte_in_a_png_is_noticed(tmp_path):
     path = save(tmp_path / "image.png", picture(64, 64))
     content = bytearray(path.read_bytes())
