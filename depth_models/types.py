@@ -32,7 +32,7 @@ class Camera:
     @classmethod
     def from_fov(cls, width: int, height: int, horizontal_deg: float) -> Camera:
         """Square pixels and a centred principal point, for a horizontal field of view in degrees."""
-        f_px = width / 2 / np.tan(np.radians(horizontal_deg) / 2)
+        f_px = float(width / 2 / np.tan(np.radians(horizontal_deg) / 2))
         return cls(f_px, f_px, (width - 1) / 2, (height - 1) / 2, width, height)
 
     @property

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +12,12 @@ from depth_models.data.rooms.layout import Room, sample_room
 from depth_models.data.rooms.matfile import MatWriter, PackedFrame, pack
 from depth_models.data.rooms.render import render
 from depth_models.data.rooms.views import random_view
-from depth_models.errors import DepthModelsError
+from depth_models.data.rooms.workers import Progress, check_arguments, mapped
 from depth_models.files import written_whole
 
 GENERATOR = "depth_models.data.rooms"
 VERSION = 1  # changes when the same seed gives other frames
 VIEWS_PER_ROOM = 8
-SMALLEST = (32, 32)
-
-Progress = Callable[[int, int, float], None]
 
 
 def room_seed(seed: int, room: int) -> int:
@@ -52,38 +43,13 @@ def _pack_room(number: int, frames: int, size: tuple[int, int], seed: int) -> li
     return packed
 
 
-def _one_thread() -> None:
-    """Each process renders on one core."""
-    import cv2
-
-    cv2.setNumThreads(1)
-
-
-@contextmanager
-def _mapped(job: Callable, numbers: range, workers: int) -> Iterator[Iterator]:
-    """Results of job(number) in order, from this process or from some others."""
-    if workers == 1:
-        yield map(job, numbers)
-        return
-    # Spawned, as forking a process that has threads (torch's, OpenCV's) can hang.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        try:
-            yield pool.map(job, numbers)
-        except BrokenProcessPool as error:
-            raise DepthModelsError(
-                f"one of {workers} rendering processes died ({error}); memory may be short: try fewer workers"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def generate(
     out: str | Path,
     frames: int,
     size: tuple[int, int] = (480, 640),
     seed: int = 0,
     workers: int = 2,
-    progress: Progress | None = None,
+    progress: Progress = lambda done, frames: None,
 ) -> Path:
     """Render a data set into one file in NYUv2's layout (see matfile.py).
 
@@ -93,7 +59,7 @@ def generate(
         size: (height, width) pixels.
         seed: 0 or more; the same seed gives the same frames, whatever the number of workers.
         workers: processes.
-        progress: called with frames done, frames in all, and seconds left.
+        progress: called with frames done and frames in all.
 
     Returns:
         The path of the file.
@@ -101,34 +67,22 @@ def generate(
     Raises:
         DepthModelsError: an argument out of range, embreex is missing, the file cannot be written, or a process died.
     """
-    _check(frames, size, seed, workers)
+    check_arguments(frames, size, seed, workers)
     command = (
         f"depth-models data rooms --frames {frames} --size {size[0]}x{size[1]} --seed {seed} --out {Path(out).name}"
     )
     attributes = {"generator": GENERATOR, "version": VERSION, "seed": seed, "command": command}
     job = partial(_pack_room, frames=frames, size=size, seed=seed)
     rooms = range(-(-frames // VIEWS_PER_ROOM))
-    start, done = time.monotonic(), 0
+    done = 0
     with (
         written_whole(out) as temporary,
         MatWriter(temporary, frames, size, attributes) as writer,
-        _mapped(job, rooms, workers) as results,
+        mapped(job, rooms, workers) as results,
     ):
         for packed in results:
             for frame in packed:
                 writer.write(done, frame)
                 done += 1
-            if progress is not None:
-                progress(done, frames, (time.monotonic() - start) / done * (frames - done))
+            progress(done, frames)
     return Path(out)
-
-
-def _check(frames: int, size: tuple[int, int], seed: int, workers: int) -> None:
-    if frames < 1 or workers < 1 or seed < 0:
-        raise DepthModelsError(
-            f"got frames={frames}, workers={workers}, seed={seed}; frames and workers must be 1 or more, seed 0 or more"
-        )
-    if size[0] < SMALLEST[0] or size[1] < SMALLEST[1]:
-        raise DepthModelsError(
-            f"got size {size[0]}x{size[1]} (height x width); it must be {SMALLEST[0]}x{SMALLEST[1]} or more"
-        )
