@@ -23,8 +23,8 @@ LAYERS = [
     ["depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs"],
     ["depth_estimation_ros.depth_node"],
-    ["depth_estimation_ros.demo.*"],
     ["depth_models.cli.*"],
+    ["depth_estimation_ros.demo.*"],
     ["depth_models.__main__"],
     ["depth_models"],  # the public face: it names everything, and nothing inside the package imports from it
 ]

@@ -18,6 +18,7 @@ from depth_estimation_ros.demo.processes import NAMESPACE, Child, Crew, crew
 from depth_estimation_ros.demo.room import RoomTour
 from depth_estimation_ros.demo.sources import open_source
 from depth_estimation_ros.demo.tally import PICTURES_AT, implausible, picture_path
+from depth_models.cli.arguments import positive
 from depth_models.errors import DepthModelsError
 
 START_TIMEOUT_S = 180.0
@@ -74,16 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--input", type=Path, help="folder of images, image, video or rosbag2; default: a rendered room"
     )
-    parser.add_argument("--seconds", type=_positive, default=15.0, help="how long the camera plays (default: 15)")
+    parser.add_argument("--seconds", type=positive, default=15.0, help="how long the camera plays (default: 15)")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder of pictures and logs (default: demo)")
     return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
