@@ -124,6 +124,15 @@ def test_a_bag_may_hold_compressed_images_and_no_camera_info(tmp_path):
     assert frames[0].calibration is None
 
 
+def test_a_bags_camera_info_that_does_not_fit_its_images_is_left_out(tmp_path):
+    messages = [("/camera/camera_info", 0.0, camera_info(64, 24)), ("/camera/image", 0.1, image("rgb8", RGBS[0]))]
+    messages += [("/camera/camera_info", 0.2, camera_info(64, 48)), ("/camera/image", 0.3, image("rgb8", RGBS[1]))]
+    without, fitting = open_source(write_bag(tmp_path / "bag", messages)).frames()
+    np.testing.assert_array_equal(without.rgb, RGBS[0])
+    assert without.calibration is None
+    assert fitting.calibration.k[0] == 30
+
+
 def damaged_image(path):
     PillowImage.fromarray(RGBS[0]).save(path / "whole.png")
     (path / "half.png").write_bytes((path / "whole.png").read_bytes()[:500])

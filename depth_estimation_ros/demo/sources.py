@@ -145,7 +145,12 @@ def _rgb(message: Any) -> np.ndarray:
 
 
 def _calibration(info: Any | None, rgb: np.ndarray) -> Calibration | None:
-    return None if info is None else Calibration.of_message(camera_info_for(info, rgb.shape[1], rgb.shape[0]))
+    if info is None:
+        return None
+    try:
+        return Calibration.of_message(camera_info_for(info, rgb.shape[1], rgb.shape[0]))
+    except MessageError:  # another camera's: the node, too, does without
+        return None
 
 
 def _reduced(rgb: np.ndarray) -> np.ndarray:
