@@ -185,8 +185,9 @@ def camera_info_for(info: Any, width: int, height: int) -> Any:
     """The camera_info of an image of `width` x `height` pixels, given that of its camera.
 
     Binning and region of interest are worked into K and P, as not every reader of depth knows them, and a plain change
-    of size is a scaling. Pixel centres are at integer coordinates: cx becomes (cx + 0.5) s - 0.5. Distortion and R do
-    not depend on the size. An info that fits already comes back as an equal copy.
+    of size is a scaling. The image may have the region's aspect ratio, or that of its binned pixels. Pixel centres are
+    at integer coordinates: cx becomes (cx + 0.5) s - 0.5. Distortion and R do not depend on the size. An info that fits
+    already comes back as an equal copy.
 
     Args:
         info: sensor_msgs/CameraInfo, or anything with its attributes. Not changed.
@@ -204,7 +205,9 @@ def camera_info_for(info: Any, width: int, height: int) -> Any:
     scale_x, scale_y = width / region_w, height / region_h
     # Whole pixels alone can change the ratio of a very small image by more than 2 %.
     tolerance = max(0.02, 1.0 / min(width, height))
-    if abs(scale_x / scale_y - 1) > tolerance:
+    stretch = scale_x / scale_y
+    binned_stretch = stretch * max(1, info.binning_x) / max(1, info.binning_y)
+    if min(abs(stretch - 1), abs(binned_stretch - 1)) > tolerance:
         raise MessageError(
             f"camera_info is of a {region_w} x {region_h} image and the image has {width} x {height} pixels: "
             "another aspect ratio, so another camera; remap camera_info to this camera's"

@@ -211,6 +211,21 @@ def test_the_info_of_another_camera_is_refused(info, reason):
         camera_info_for(info, 640, 480)
 
 
+def test_binning_in_one_direction_halves_only_that_direction():
+    info = camera_info(roi=(100, 60, 320, 240))
+    info.binning_x, info.binning_y = 2, 1
+    out = camera_info_for(info, 160, 240)
+    # cx: 319.5 - 100 = 219.5, and (219.5 + 0.5) / 2 - 0.5 = 109.5; cy: 239.5 - 60
+    np.testing.assert_allclose(out.k, [250, 0, 109.5, 0, 510, 179.5, 0, 0, 1])
+    # cx: (310 - 100 + 0.5) / 2 - 0.5 = 104.75; cy: 230 - 60; the baseline's term halves with fx
+    np.testing.assert_allclose(out.p, [240, 0, 104.75, -24, 0, 490, 170, 0, 0, 0, 1, 0])
+    assert (out.width, out.height, out.binning_x, out.binning_y) == (160, 240, 0, 0)
+    np.testing.assert_allclose(camera_info_for(info, 320, 480).k, [500, 0, 219.5, 0, 1020, 359.5, 0, 0, 1])
+    np.testing.assert_allclose(camera_info_for(info, 160, 120).k, [250, 0, 109.5, 0, 255, 89.5, 0, 0, 1])
+    with pytest.raises(MessageError, match="another aspect ratio"):
+        camera_info_for(info, 320, 120)  # as if binned the other way
+
+
 def test_focal_length_is_none_for_a_zero_k():
     info = camera_info()
     assert focal_length(info) == (500.0, 510.0)
