@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-MOST_IMPLAUSIBLE_ABS_REL = 0.6  # a constant guess does better in most rooms
+# In the demo's room the best single number for all pixels has 0.32, and networks with random weights 0.35 to 0.53.
+HIGHEST_PLAUSIBLE_ABS_REL = 0.3
 PICTURES_AT = (0.0, 0.3, 0.55, 0.8)  # of the run; four places of a path that is played to and fro
 LATTICE_PX = 4  # accuracy is of every 4th row and column: all metrics of all pixels cost as much as a small network
-_REMEMBERED = 50  # frames; 5 s
+MOST_WAITING = 200  # frames; 20 s, in which even a slow network answers one, and 0.4 GB of VGA
 
 
 if TYPE_CHECKING:
@@ -73,13 +74,16 @@ class Tally:
         self._pixels += metres.size
         self._valid_pixels += int(np.isfinite(metres).sum())
         self._put(stamp_ns, "depth", metres)
+        skipped = [stamp for stamp, parts in self._parts.items() if stamp < stamp_ns and "depth" not in parts]
+        for stamp in skipped:  # the node answers in order
+            del self._parts[stamp]
 
     def _put(self, stamp_ns: int, kind: str, values: np.ndarray) -> None:
         parts = self._parts.setdefault(stamp_ns, {})
         parts[kind] = values
         if len(parts) == (2 if self._metrics is None else 3):
             self._complete(stamp_ns, Shot(parts["rgb"], parts["depth"], parts.get("truth")))
-        while len(self._parts) > _REMEMBERED:
+        while len(self._parts) > MOST_WAITING:
             self._parts.popitem(last=False)
 
     def _complete(self, stamp_ns: int, shot: Shot) -> None:
@@ -134,6 +138,6 @@ def implausible(score: Mapping[str, Any], has_truth: bool) -> str:
         return "every value of every depth is NaN"
     if has_truth and score["abs_rel"] is None:
         return "no depth could be compared with the truth"
-    if has_truth and score["abs_rel"] > MOST_IMPLAUSIBLE_ABS_REL:
-        return f"AbsRel is {score['abs_rel']:.2f}, and more than {MOST_IMPLAUSIBLE_ABS_REL} is no depth estimation"
+    if has_truth and score["abs_rel"] > HIGHEST_PLAUSIBLE_ABS_REL:
+        return f"AbsRel is {score['abs_rel']:.2f}, and above {HIGHEST_PLAUSIBLE_ABS_REL} a constant guess does as well"
     return ""
