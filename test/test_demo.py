@@ -173,6 +173,16 @@ def test_an_output_folder_that_cannot_be_made_is_named(run, tmp_path):
     assert f"demo: {demo.out}: cannot be written to" in demo.output
 
 
+def test_a_machine_without_the_ray_caster_is_told_to_play_pictures_of_its_own(run, weights, tmp_path, monkeypatch):
+    (tmp_path / "embreex.py").write_text("raise ModuleNotFoundError('No module named embreex')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    demo = run("--weights", weights)
+    assert demo.wait() == 1, demo.output
+    assert "needs the ray caster embreex (No module named embreex)" in demo.output
+    assert "make demo INPUT=folder, image, video or bag" in demo.output
+    assert demo.descendants() == []
+
+
 @pytest.mark.parametrize(
     ("stage", "number"),
     [

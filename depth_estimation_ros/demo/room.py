@@ -109,7 +109,7 @@ def main() -> int:
     try:
         tour.render([number for number in tour.missing() if number % workers == worker])
     except DepthModelsError as error:
-        tell(error=str(error))
+        tell(error=f"{error}. Pictures of your own need no room: make demo INPUT=folder, image, video or bag")
         return 1
     return 0
 

@@ -21,7 +21,8 @@ class Tracer:
             from embreex.mesh_construction import TriangleMesh
         except ImportError as error:
             raise DepthModelsError(
-                f"rendering rooms needs the ray caster embreex ({error}); pip install 'depth_estimation_ros[train]'"
+                f"rendering rooms needs the ray caster embreex ({error}); pip install 'depth_estimation_ros[train]' "
+                "brings it, but only on x86_64"
             ) from error
         self._scene = rtcore_scene.EmbreeScene()
         self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(mesh.vertices, np.float32))
