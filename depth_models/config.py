@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -45,7 +45,8 @@ class Optimisation:
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, ("adam", "adamw"))
         _one_of("schedule", self.schedule, ("constant", "cosine"))
-        if self.lr <= 0 or not 0 <= self.ema < 1 or min(self.encoder_lr, self.weight_decay, self.clip_norm) < 0:
+        others = (self.encoder_lr, self.weight_decay, self.clip_norm, self.warmup_steps)
+        if self.lr <= 0 or not 0 <= self.ema < 1 or min(others) < 0:
             raise DepthModelsError(f"optimisation needs lr > 0, ema in 0 to 1, and no negative value; got {self}")
 
 
@@ -66,6 +67,7 @@ class TrainConfig:
         precision: 'fp32' or 'bf16': the type of the convolutions.
         seed: of the weights, the order and the augmentation.
         workers: loader processes.
+        init: checkpoint to begin with, a bundled name or a file, for fine-tuning; '' begins with `options`' weights.
     """
 
     network: str
@@ -81,6 +83,7 @@ class TrainConfig:
     precision: str = "fp32"
     seed: int = 0
     workers: int = 1
+    init: str = ""
 
     def __post_init__(self) -> None:
         _one_of("depth", self.depth, ("depths", "rawDepths"))
@@ -175,7 +178,9 @@ def _value(kind: Any, value: Any, where: str) -> Any:
             return float(value)  # YAML 1.1 reads 1e-3 as a text
         except ValueError:
             pass
-    kind = get_origin(kind) or kind  # dict[str, float] is a dict
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {str(name): _value(get_args(kind)[1], item, f"{where}: {name}") for name, item in value.items()}
+    kind = get_origin(kind) or kind
     if kind in (str, int, float, dict) and type(value) is not kind:
         raise DepthModelsError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value

@@ -40,9 +40,14 @@ def log_l1(depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 
 def silog(depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Scale-invariant logarithmic error, mean g^2 - 0.5 (mean g)^2 with g = ln x - ln y (Eigen et al. 2014, eq. 4)."""
+    """Scale-invariant logarithmic error (Eigen et al. 2014, eq. 4), the mean over images of mean g^2 - 0.5 (mean g)^2.
+
+    g = ln x - ln y. Images without a valid pixel count as 0.
+    """
     difference = _log_difference(depth, target, valid)
-    return _masked_mean(difference.square(), valid) - 0.5 * _masked_mean(difference, valid).square()
+    pixels = valid.sum(dim=(1, 2, 3)).clamp_min(1)
+    mean = difference.sum(dim=(1, 2, 3)) / pixels
+    return (difference.square().sum(dim=(1, 2, 3)) / pixels - 0.5 * mean.square()).mean()
 
 
 def gradient(depth: Tensor, target: Tensor, valid: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -11,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from depth_models.checkpoint import Checkpoint
+from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.config import Optimisation, TrainConfig
 from depth_models.data.loading import PreparedSet, ShuffledBatches, load
 from depth_models.data.nyu import NyuFile
 from depth_models.data.splits import Split, make_split
 from depth_models.errors import DepthModelsError
-from depth_models.files import PACKAGE, written_whole
+from depth_models.files import PACKAGE
 from depth_models.losses import Criterion
 from depth_models.metrics import Metrics
 from depth_models.networks import create_network
 from depth_models.networks.registry import DepthNetwork
+from depth_models.run_folder import RunFolder
 
 SAVE_PERIOD_S = 120.0
 Progress = Callable[[dict[str, Any]], None]
@@ -43,39 +42,42 @@ def train(
     Args:
         config: everything else that decides the run.
         data: file in NYUv2's layout.
-        out: folder of the run: config.yaml, log.jsonl (an event a line), state.pt (to go on), and best.safetensors and
-            last.safetensors, which `DepthPredictor` loads.
+        out: folder of the run, see `RunFolder`.
         progress: called with every event: {'step', 'steps', 'epoch', 'loss', 'lr'}, after every epoch also
             'val_loss' and 'val' (metrics).
         command: what the user typed, for the record.
 
+    With loader processes (`config.workers`) a script needs `if __name__ == "__main__":` around the call.
+
     Returns:
-        The path of best.safetensors: the epoch with the smallest validation loss.
+        The path of best.safetensors, which `DepthPredictor` loads: the epoch with the smallest validation loss.
 
     Raises:
-        DepthModelsError: data, split or network cannot be used; `out` holds another run; the loss is not finite.
+        DepthModelsError: data, split or network cannot be used; `out` holds another run or cannot be written; the loss
+            or its gradient is not finite.
     """
-    run = _Run(config, NyuFile(data, config.depth), Path(out), progress, command)
+    run = _Run(config, NyuFile(data, config.depth), RunFolder(Path(out)), progress, command)
     run.go()
-    return run.folder / "best.safetensors"
+    return run.folder.best
 
 
 class _Run:
-    def __init__(self, config: TrainConfig, source: NyuFile, folder: Path, progress: Progress, command: str) -> None:
+    def __init__(
+        self, config: TrainConfig, source: NyuFile, folder: RunFolder, progress: Progress, command: str
+    ) -> None:
         self.config, self.source, self.folder = config, source, folder
         self._progress, self._command = progress, command
         self.split = _checked_split(config, source)
-        _claim(folder, config)
+        self.criterion = Criterion(config.loss)
         torch.manual_seed(config.seed)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        network = create_network(config.network, **config.options)
+        network, self._ancestor = _network(config)
         self.network: DepthNetwork = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.criterion = Criterion(config.loss)
         self.optimizer = _optimizer(self.network, config.optimisation)
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        decay = config.optimisation.ema
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+        self.average = AveragedModel(self.network, multi_avg_fn=_averaging(config.optimisation.ema), use_buffers=True)
         self.step, self.best, self._saved_s = 0, math.inf, time.monotonic()
+        folder.claim(config)  # now that nothing else can refuse the configuration
         self._load_state()
 
     def go(self) -> None:
@@ -83,30 +85,35 @@ class _Run:
         batches = ShuffledBatches(self.split.train, config.batch_size, config.epochs, config.seed, self.step)
         steps_per_epoch, steps = batches.steps_per_epoch, batches.steps_per_epoch * config.epochs
         data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed)
+        if not len(batches):  # the run has ended
+            return
         keys = iter(batches)
         self.network.train()
         for images, target, valid, _ in load(data, batches, config.workers):
             lr = self._set_rate(steps)
             loss = self._update(images, target, valid, next(keys))
             event = {"step": self.step, "steps": steps, "epoch": self.step / steps_per_epoch, "loss": loss, "lr": lr}
-            if self.step % steps_per_epoch == 0:
+            epoch_ends = self.step % steps_per_epoch == 0
+            if epoch_ends:
                 event |= self._end_epoch()
-            elif time.monotonic() - self._saved_s > SAVE_PERIOD_S:
+            self.folder.log(event)  # before the state: going on takes out events that the state does not know
+            if epoch_ends or time.monotonic() - self._saved_s > SAVE_PERIOD_S:
                 self._save_state()
-            self._log(event)
+            self._progress(event)
 
     def _update(self, images: Tensor, target: Tensor, valid: Tensor, keys: list[tuple[int, int]]) -> float:
         loss = self._loss(self.network, images, target, valid)[0]
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DepthModelsError(
-                f"the loss is {value} at step {self.step}, on frames {[index for _, index in keys]}; lower "
-                f"optimisation.lr or set optimisation.clip_norm. The last good state is in {self.folder}"
-            )
         self.optimizer.zero_grad()
         loss.backward()
-        if self.config.optimisation.clip_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimisation.clip_norm)
+        limit = self.config.optimisation.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+        value = float(loss.detach())
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise DepthModelsError(
+                f"the loss is {value} and its gradient {float(norm)} at step {self.step}, on frames "
+                f"{[index for _, index in keys]}; begin anew in another folder with a lower optimisation.lr, or with "
+                "optimisation.clip_norm"
+            )
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.step += 1
@@ -132,11 +139,10 @@ class _Run:
     def _end_epoch(self) -> dict[str, Any]:
         loss, metrics = self._validate()
         checkpoint = Checkpoint.of(self.average.module, self.config.preprocess, self._record(metrics))  # type: ignore[arg-type]
-        checkpoint.save(self.folder / "last.safetensors")
-        if loss < self.best or not (self.folder / "best.safetensors").is_file():
+        checkpoint.save(self.folder.last)
+        if loss < self.best:
             self.best = loss
-            checkpoint.save(self.folder / "best.safetensors")
-        self._save_state()
+            checkpoint.save(self.folder.best)
         return {"val_loss": loss, "val": metrics}
 
     @torch.no_grad()
@@ -166,37 +172,62 @@ class _Run:
             "frames": {"train": len(self.split.train), "val": len(self.split.val)},
             "config": self.config.to_dict(),
             "command": self._command,
+            "init": self._ancestor,
             "steps": self.step,
             "val": metrics,
             "version": package,
             "torch": torch.__version__,
         }
 
-    def _log(self, event: dict[str, Any]) -> None:
-        with (self.folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(event) + "\n")
-        self._progress(event)
-
     def _save_state(self) -> None:
         state = {
-            "step": self.step, "best": self.best, "network": self.network.state_dict(),
-            "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "rng": torch.get_rng_state(),
+            "data": self.source.description, "step": self.step, "best": self.best,
+            "network": self.network.state_dict(), "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(), "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all(),
         }  # fmt: skip
-        with written_whole(self.folder / "state.pt") as temporary:
-            torch.save(state, temporary)
+        self.folder.save(state)
         self._saved_s = time.monotonic()
 
     def _load_state(self) -> None:
-        path = self.folder / "state.pt"
-        if not path.is_file():
+        state = self.folder.load(self.device)
+        if state is None:
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["data"] != self.source.description:
+            raise DepthModelsError(
+                f"{self.folder.path}: holds a run on other data ({state['data']}, and not {self.source.description}); "
+                "choose another folder with --out, or remove this one"
+            )
         self.step, self.best = state["step"], state["best"]
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"].cpu())
+        torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
+
+
+def _network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
+    """The network to begin with, and the record of the checkpoint that it comes from ({} where there is none)."""
+    if not config.init:
+        return create_network(config.network, **config.options), {}
+    options = {name: value for name, value in config.options.items() if name != "encoder_weights"}
+    network, checkpoint = create_network(config.network, **options), Checkpoint.load(find_checkpoint(config.init))
+    trained = checkpoint.build()
+    if (trained.name, trained.config) != (network.name, network.config):
+        raise DepthModelsError(
+            f"init {config.init!r} is a {trained.name!r} with {trained.config}, and the configuration a "
+            f"{network.name!r} with {network.config}; make network and options agree"
+        )
+    return trained, {"checkpoint": config.init, "record": checkpoint.record}
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    """Exponential moving average; its memory grows at the start, which would else keep the first, random weights."""
+
+    def update(average: Any, current: Any, count: Any) -> None:
+        get_ema_multi_avg_fn(min(decay, (1 + int(count)) / (10 + int(count))))(average, current, count)
+
+    return update
 
 
 def _checked_split(config: TrainConfig, source: NyuFile) -> Split:
@@ -209,17 +240,6 @@ def _checked_split(config: TrainConfig, source: NyuFile) -> Split:
     if not split.val:
         raise DepthModelsError(f"{what} has no frame to validate on; give it more scenes (ten or more)")
     return split
-
-
-def _claim(folder: Path, config: TrainConfig) -> None:
-    """Make the run's folder, or see that it holds a run of this very configuration."""
-    path, text = folder / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False)
-    if path.is_file() and path.read_text() != text:
-        raise DepthModelsError(
-            f"{folder}: holds a run of another configuration (see {path}); choose another folder, or delete this one"
-        )
-    with written_whole(path) as temporary:
-        temporary.write_text(text)
 
 
 def _optimizer(network: DepthNetwork, plan: Optimisation) -> torch.optim.Optimizer:

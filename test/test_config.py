@@ -29,10 +29,17 @@ def test_every_network_has_the_papers_recipe():
 
 def test_overrides_reach_every_depth_and_are_typed():
     config = TrainConfig.load(
-        "unet", ["epochs=3", "optimisation.lr=1e-3", "options.encoder=resnet18", "loss={l1: 2}", "augmentation.zoom=2"]
+        "unet",
+        [
+            "epochs=3",
+            "optimisation.lr=1e-3",
+            "options.encoder=resnet18",
+            "loss={l1: 1e-3, l2: 2}",
+            "augmentation.zoom=2",
+        ],
     )
     assert (config.epochs, config.optimisation.lr, config.options["encoder"]) == (3, 1e-3, "resnet18")
-    assert (config.loss, config.augmentation.zoom) == ({"l1": 2}, 2.0)
+    assert (config.loss, config.augmentation.zoom) == ({"l1": 1e-3, "l2": 2.0}, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +51,8 @@ def test_overrides_reach_every_depth_and_are_typed():
         ("epochs=true", "epochs: expected int, got True"),
         ("epochs=0", "epochs must be 1 or more"),
         ("optimisation.lr=0", "lr > 0"),
+        ("optimisation.warmup_steps=-1", "no negative value"),
+        ("loss={l1: much}", "loss: l1: expected float, got 'much'"),
         ("optimisation.lr=fast", "lr: expected float, got 'fast'"),
         ("optimisation.optimizer=sgd", "optimizer is 'sgd'; expected one of adam, adamw"),
         ("optimisation=adam", "expected a group of settings"),

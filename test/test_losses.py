@@ -28,6 +28,19 @@ def test_the_papers_losses_are_torchs_own_on_a_full_mask(batch, name, reference)
     assert value.item() == pytest.approx(reference(depth, target).item(), abs=1e-6)
 
 
+def _log_ratios(depth, target, valid):
+    """Per image, ln x - ln y of its valid pixels."""
+    for x, y, v in zip(depth.double(), target.double(), valid, strict=True):
+        yield (x[v].log() - y[v].log()).numpy()
+
+
+def test_the_scale_invariant_loss_forgives_half_of_each_images_own_scale(batch):
+    _, target, _ = batch
+    scale = torch.tensor([2.0, 0.5]).reshape(2, 1, 1, 1)  # over the batch these would cancel
+    value = LOSSES["silog"](scale * target, target, torch.ones_like(target, dtype=torch.bool))
+    assert value.item() == pytest.approx(0.5 * math.log(2) ** 2, rel=1e-5)
+
+
 def test_each_loss_is_the_float64_mean_over_the_valid_pixels_alone(batch):
     depth, target, valid = batch
     x, y = (t[valid].numpy().astype(np.float64) for t in (depth, target))
@@ -37,7 +50,7 @@ def test_each_loss_is_the_float64_mean_over_the_valid_pixels_alone(batch):
         "l2": (d**2).mean(),
         "smooth_l1": np.where(d < 2, d**2 / 4, d - 1).mean(),
         "log_l1": np.abs(g).mean(),
-        "silog": (g**2).mean() - 0.5 * g.mean() ** 2,
+        "silog": np.mean([(r**2).mean() - 0.5 * r.mean() ** 2 for r in _log_ratios(depth, target, valid)]),
     }
     assert {*expected, "gradient"} == set(LOSSES)
     for garbage in (0.0, 1e6):  # what lies outside the mask must not count

@@ -98,6 +98,8 @@ def damaged(path, change):
         (lambda p: damaged(p, lambda f: f.pop("depths")), "no depths in this file; it has #refs#, images"),
         (lambda p: damaged(p, lambda f: f.move("rawDepths", "depths2") or f.__delitem__("depths")), "no depths"),
         (lambda p: damaged(p, lambda f: (f.pop("images"), f.create_dataset("images", (3, 8, 12, 3), "u1"))), "MATLAB"),
+        (lambda p: damaged(p, lambda f: (f.pop("images"), f.create_dataset("images", (3,), "u1"))), "MATLAB"),
+        (lambda p: damaged(p, lambda f: (f.pop("scenes"), f.create_dataset("scenes", (1, 3), "u1"))), "cell array"),
         (lambda p: p.write_bytes(p.read_bytes()[: p.stat().st_size // 2]) and p, "cut short"),
         (lambda p: p.write_bytes(b"<!DOCTYPE html><html>404</html>") and p, "web page"),
         (lambda p: p.write_bytes(b"") or p, "cut short"),

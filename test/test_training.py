@@ -2,6 +2,9 @@
 
 import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,7 +51,7 @@ def test_it_validates_every_epoch_and_logs_every_step(run):
     best, events = run
     assert [e["step"] for e in events] == list(range(1, 13))  # 64 training frames, 16 a step, 3 epochs
     assert all(e["steps"] == 12 for e in events)
-    assert [json.loads(line) for line in (best.parent / "log.jsonl").read_text().splitlines()] == events
+    assert logged(best.parent) == events
     validated = [e for e in events if "val" in e]
     assert [e["epoch"] for e in validated] == [1.0, 2.0, 3.0]
     assert all(math.isfinite(e["val_loss"]) and e["val"]["abs_rel"] > 0 for e in validated)
@@ -80,9 +83,15 @@ def test_the_checkpoint_is_the_best_epochs_and_tells_how_it_was_made(run, planes
     assert depth.valid.all()
 
 
+def logged(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("period_s", [0.0, 1e9])
 @pytest.mark.parametrize("stop", [1, 5, 8])
-def test_a_run_that_was_stopped_ends_with_the_same_bits(run, planes, tmp_path, monkeypatch, stop):
-    monkeypatch.setattr("depth_models.training.SAVE_PERIOD_S", 0.0)
+def test_a_run_that_was_stopped_ends_with_the_same_bits(run, planes, tmp_path, monkeypatch, stop, period_s):
+    """Saved after every step, or after every epoch of four; in the latter case steps are done again."""
+    monkeypatch.setattr("depth_models.training.SAVE_PERIOD_S", period_s)
 
     class Killed(Exception):
         pass
@@ -93,7 +102,10 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(run, planes, tmp_path, m
 
     with pytest.raises(Killed):
         train(config(), planes, tmp_path, kill)
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"step": 9, "loss": 0.')  # as a kill in the middle of a line leaves it
     train(config(), planes, tmp_path)
+    assert logged(tmp_path) == run[1]
     ours, theirs = Checkpoint.load(tmp_path / "last.safetensors"), Checkpoint.load(run[0].parent / "last.safetensors")
     assert ours.record == theirs.record
     assert all(torch.equal(ours.tensors[name], theirs.tensors[name]) for name in theirs.tensors)
@@ -103,15 +115,54 @@ def test_a_finished_run_does_nothing_and_another_configuration_is_refused(run, p
     best, _ = run
     before = best.stat().st_mtime_ns
     events: list[dict] = []
-    assert train(config(), planes, best.parent, events.append) == best
+    assert train(config(workers=3), planes, best.parent, events.append) == best  # which changes no result
     assert (events, best.stat().st_mtime_ns) == ([], before)
-    with pytest.raises(DepthModelsError, match="another configuration"):
+    with pytest.raises(DepthModelsError, match="holds a run with another seed"):
         train(config(seed=1), planes, best.parent)
+
+
+def test_a_run_does_not_go_on_with_other_data(run, few_planes):
+    with pytest.raises(DepthModelsError, match=r"holds a run on other data .*planes.mat.*few_planes.mat"):
+        train(config(), few_planes(10), run[0].parent)
+
+
+def test_a_run_that_cannot_begin_leaves_its_folder_to_another(planes, tmp_path):
+    options = config().options | {"encoder_weights": "/no/such/file.pth"}
+    with pytest.raises(DepthModelsError, match="no such file"):
+        train(config(options=options), planes, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fine_tuning_begins_with_the_checkpoints_weights_and_records_it(run, planes, tmp_path):
+    best, _ = run
+    still = {"lr": 1e-12}
+    options = config().options | {"encoder_weights": "imagenet"}  # not asked for, as `init` has the weights
+    tuned = train(config(init=str(best), optimisation=still, options=options, epochs=1), planes, tmp_path / "tuned")
+    ours, theirs = Checkpoint.load(tuned), Checkpoint.load(best)
+    torch.testing.assert_close(ours.tensors["head.weight"], theirs.tensors["head.weight"], rtol=0, atol=1e-9)
+    assert ours.record["init"] == {"checkpoint": str(best), "record": theirs.record}
+    with pytest.raises(DepthModelsError, match="make network and options agree"):
+        train(config(init=str(best), options={"encoder": "resnet18"}), planes, tmp_path / "other")
+
+
+def test_a_full_disk_is_a_clear_error_and_nothing_is_half_written(planes, tmp_path):
+    """With files limited to a size that configuration and log fit into and weights do not."""
+    code = (
+        "import resource, signal, sys; sys.path.insert(0, sys.argv[3]); import test_training as t\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try: t.train(t.config(), sys.argv[1], sys.argv[2])\n"
+        "except t.DepthModelsError as error: print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(planes), str(tmp_path), str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "last.safetensors: cannot be written (File too large)" in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.yaml", "log.jsonl"]
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_frames(planes, tmp_path):
     broken = config(optimisation={"lr": 1e30}, loss={"l2": 1.0})
-    with pytest.raises(DepthModelsError, match=r"the loss is (nan|inf) at step \d+, on frames \[\d+"):
+    with pytest.raises(DepthModelsError, match=r"the loss is \S+ and its gradient \S+ at step \d+, on frames \[\d+"):
         train(broken, planes, tmp_path)
 
 

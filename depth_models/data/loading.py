@@ -77,11 +77,15 @@ def _one_thread(worker: int) -> None:
 
 
 def load(data: PreparedSet, batches: ShuffledBatches | list[list[Key]], workers: int) -> DataLoader:
-    """A loader over batches; with `workers` processes, or 0 for this one."""
+    """A loader over batches; with `workers` processes, or 0 for this one.
+
+    The processes are spawned: forking a process whose OpenCV has threads leaves the child waiting for them forever.
+    """
     return DataLoader(
         data,
         batch_sampler=batches,
         num_workers=workers,
+        multiprocessing_context="spawn" if workers else None,
         worker_init_fn=_one_thread,
         generator=torch.Generator(),  # or the loader would draw from the generator that dropout uses
         pin_memory=torch.cuda.is_available(),

@@ -19,7 +19,8 @@ NYU_CAMERA = Camera(fx=518.857901, fy=519.469611, cx=325.582449, cy=253.736166, 
 
 
 class NyuFile:
-    """Random access to the frames of a file; `file[i]` is a `Sample`. May be sent to another process.
+    """Random access to the frames of a file; `file[i]` is a `Sample`. May be sent to another process;
+    a forked one shares its place in the file, so spawn.
 
     Args:
         path: the .mat file.
@@ -42,12 +43,13 @@ class NyuFile:
         names = {"images", depth, "scenes", "sceneTypes"}
         if missing := sorted(names - set(file)):
             raise DepthModelsError(f"{path}: no {', '.join(missing)} in this file; it has {', '.join(sorted(file))}")
-        frames, channels, width, height = file["images"].shape
-        if channels != 3 or file[depth].shape != (frames, width, height):
+        shape = file["images"].shape
+        if len(shape) != 4 or shape[1] != 3 or file[depth].shape != (shape[0], *shape[2:]):
             raise DepthModelsError(
                 f"{path}: images {file['images'].shape} and {depth} {file[depth].shape} do not fit; expected "
                 "(N, 3, W, H) and (N, W, H), as MATLAB stores them"
             )
+        frames, _, width, height = shape
         self.size = (height, width)
         self.scenes, self.scene_types = read_strings(file, "scenes"), read_strings(file, "sceneTypes")
         if len(self.scenes) != frames or len(self.scene_types) != frames:
@@ -86,7 +88,7 @@ class NyuFile:
         return Camera(fx, fy, cx, cy, width=self.size[1], height=self.size[0])
 
     def _open(self) -> Any:
-        """The open file; each process opens its own, as HDF5's handles do not survive a fork or a pickle."""
+        """The open file, which a process that was sent this object opens anew."""
         if "_file" not in self.__dict__:
             self._file = _open(self.path)
         return self._file
@@ -112,5 +114,14 @@ def _open(path: Path) -> Any:
 
 
 def read_strings(file: Any, name: str) -> list[str]:
-    """A cell array of strings of an open file in NYUv2's layout."""
-    return ["".join(map(chr, np.ravel(file[ref]))) for ref in np.ravel(file[name])]
+    """A cell array of strings of an open file in NYUv2's layout.
+
+    Raises:
+        DepthModelsError: the array is not one of references to strings.
+    """
+    try:
+        return ["".join(map(chr, np.ravel(file[ref]))) for ref in np.ravel(file[name])]
+    except (TypeError, ValueError, KeyError) as error:
+        raise DepthModelsError(
+            f"{file.filename}: {name} is not a MATLAB cell array of strings ({error}); is the file in NYUv2's layout?"
+        ) from error
