@@ -203,12 +203,11 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
     Raises:
         DepthModelsError: neither; the message says how to get weights for that network.
     """
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    name = str(name_or_path)
+    path, name = Path(name_or_path).expanduser(), str(name_or_path)  # no shell expands the ~ of weights:=~/x
     if name in (files := bundled()):
         return files[name]
+    if path.is_file():
+        return path
     known = ", ".join(files) or "none"
     if name in list_networks():
         raise DepthModelsError(

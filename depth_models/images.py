@@ -40,6 +40,8 @@ def from_pil(image: Any) -> np.ndarray:
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(image)
+    if image.mode == "F":  # Pillow would clip it to 0..255, and most such files hold 0..1
+        raise ValueError("it holds floating-point numbers, whose range nobody knows; save it with 8 or 16 bits")
     if image.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it to white
         grey = np.clip(np.asarray(image, np.float64) / 257, 0, 255).round().astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=2)

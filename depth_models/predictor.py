@@ -85,7 +85,7 @@ class DepthPredictor:
         Raises:
             DepthModelsError: as for one image.
         """
-        if not images:
+        if len(images) == 0:  # also of an array (N, H, W, 3), which has no truth value
             return []
         rgbs = [as_rgb(image) for image in images]
         pre = self.checkpoint.preprocess

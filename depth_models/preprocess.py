@@ -22,6 +22,8 @@ from depth_models.types import Depth, Sample
 EDGE_RATIO = 1.05
 LARGEST = 4096  # canvas pixels a side; more is a broken file, and would only fill the memory
 
+_SHRINKING = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR}
+
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -54,6 +56,9 @@ class Preprocess:
         mean, std: per channel (R, G, B), of values in 0 to 1.
         focal_px: canonical focal length in canvas pixels, or None where the network was trained without one. A network
             trained at focal length f_c predicts f_c / f times the metres of an image whose focal length is f.
+        interpolation: how larger images are shrunk. 'area' is the exact average of the source pixels under each canvas
+            pixel: no aliasing, so one scene looks alike from a VGA and from a 4K camera. 'bilinear' is what much
+            training code does, for weights that were trained so.
     """
 
     height: int
@@ -61,6 +66,7 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     focal_px: float | None = None
+    interpolation: str = "area"
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -71,6 +77,10 @@ class Preprocess:
             raise DepthModelsError(f"preprocessing needs positive, finite std and focal length, got {self}")
         if not all(isinstance(v, int) and 0 < v <= LARGEST for v in (self.height, self.width)):
             raise DepthModelsError(f"preprocessing needs a canvas of 1 to {LARGEST} whole pixels a side, got {self}")
+        if self.interpolation not in _SHRINKING:
+            raise DepthModelsError(
+                f"preprocessing knows the interpolations {', '.join(_SHRINKING)}, got {self.interpolation!r}"
+            )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocess:
@@ -80,7 +90,7 @@ class Preprocess:
             DepthModelsError: keys missing or unknown, or values out of range.
         """
         names = {f.name for f in fields(cls)}
-        if not names - {"focal_px"} <= set(values) <= names:
+        if not names - {"focal_px", "interpolation"} <= set(values) <= names:
             raise DepthModelsError(f"preprocessing has the keys {sorted(values)}, expected {sorted(names)}")
         try:
             return cls(**values)
@@ -107,14 +117,11 @@ class Preprocess:
         )
 
     def canvas(self, rgb: np.ndarray) -> np.ndarray:
-        """Letterbox (H, W, 3) uint8 RGB to (height, width, 3) uint8.
-
-        Shrinks by area, which is the exact average of the source pixels under each canvas pixel (no aliasing, so one
-        scene looks alike from a VGA and from a 4K camera), and enlarges bilinearly.
-        """
+        """Letterbox (H, W, 3) uint8 RGB to (height, width, 3) uint8; enlarges bilinearly, see `interpolation`."""
         box = self.letterbox(*rgb.shape[:2])
         shrinks = box.scale_x < 1 or box.scale_y < 1
-        inner = cv2.resize(rgb, (box.width, box.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        way = _SHRINKING[self.interpolation] if shrinks else cv2.INTER_LINEAR
+        inner = cv2.resize(rgb, (box.width, box.height), interpolation=way)
         if (box.height, box.width) == (self.height, self.width):
             return np.ascontiguousarray(inner)
         canvas = np.empty((self.height, self.width, 3), np.uint8)

@@ -65,6 +65,16 @@ def test_weights_prints_a_checkpoints_record(capsys, weights):
     assert "focal_px: 50.0" in output(capsys, "weights", weights).out
 
 
+def test_a_checkpoint_is_halved_and_keeps_its_record(capsys, tmp_path, weights):
+    output(capsys, "weights", weights, "--half", tmp_path / "half.safetensors")
+    half, full = Checkpoint.load(tmp_path / "half.safetensors"), Checkpoint.load(weights)
+    assert (half.network, half.config, half.record) == (full.network, full.config, full.record)
+    for name, tensor in full.tensors.items():
+        assert torch.equal(half.tensors[name], tensor.half().float())
+    size = (tmp_path / "half.safetensors").stat().st_size
+    assert 2 * sum(t.numel() for t in full.tensors.values()) <= size < 0.6 * weights.stat().st_size
+
+
 def test_predict_writes_metres_millimetres_and_a_picture(capsys, tmp_path, weights, picture):
     path, rgb = picture
     printed = output(capsys, "predict", weights, path, "--out", tmp_path / "out", "--fx", 70, "--json")
@@ -116,6 +126,12 @@ def test_data_rooms_writes_what_the_generator_gives(capsys, tmp_path):
     np.testing.assert_allclose(file[1].depth, dataset_frame(4, 1, (32, 48)).depth, rtol=1e-6)
 
 
+def test_a_part_without_frames_is_an_error(capsys, few_planes, weights):
+    printed = output(capsys, "evaluate", weights, "--data", few_planes(1), code=1)
+    assert "no frame with truth in part 'test' of split 'scene'" in printed.err
+    assert printed.out == ""
+
+
 def test_train_then_evaluate(capsys, tmp_path, planes):
     from depth_models.data.nyu import NyuFile
     from depth_models.evaluation import evaluate
@@ -145,9 +161,7 @@ def test_train_then_evaluate(capsys, tmp_path, planes):
         (["predict", "nothing", "x.png", "--out", "{out}"], "'nothing' is neither a file nor a bundled checkpoint"),
         (["predict", "{weights}", "absent.png", "--out", "{out}"], "absent.png: no such image file"),
         (["predict", "{weights}", "{empty}", "--out", "{out}"], "no image in this folder"),
-        (["predict", "{weights}", "{picture}", "--out", "{out}", "--fy", "50"], "--fy was given without --fx"),
         (["predict", "{weights}", "{picture}", "--out", "{picture}"], "cannot be written"),
-        (["predict", "{weights}", "{picture}", "--out", "{out}", "--precision", "int4"], "unknown precision 'int4'"),
         (["train", "une", "--data", "x.mat", "--out", "{out}"], "neither a file nor one of the shipped"),
         (["train", "unet", "--data", "x.mat", "--out", "{out}"], "x.mat: no such data file"),
         (["evaluate", "{weights}", "--data", "{picture}"], "not a whole MATLAB v7.3"),
@@ -178,6 +192,10 @@ def test_a_package_that_is_not_installed_is_named(capsys, tmp_path, monkeypatch)
         ["dance"],
         ["predict", "unet"],
         ["predict", "unet", "x.png", "--out", "o", "--fx", "-3"],
+        ["predict", "unet", "x.png", "--out", "o", "--fy", "50"],
+        ["predict", "unet", "x.png", "--out", "o", "--precision", "int4"],
+        ["predict", "unet", "x.png", "--out", "o", "--device", "gpu"],
+        ["weights", "--half", "o"],
         ["data"],
         ["data", "rooms", "--frames", "0", "--out", "o"],
         ["data", "rooms", "--frames", "1", "--size", "8", "--out", "o"],

@@ -1,7 +1,7 @@
 """`depth-models VERB`: one file per verb, each imported only when it is asked for what it does.
 
-A verb module has HELP (one line), `add_arguments(parser)` and `run(args) -> int` (the exit code). It imports nothing
-heavy before `run`.
+A verb module has HELP (one line), `add_arguments(parser)` and `run(args) -> int` (the exit code), where
+`args.usage_error(text)` is for what argparse cannot check. It imports nothing heavy before `run`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = import_module(f"depth_models.cli.{name}")
         verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(verb)
-        verb.set_defaults(run=module.run)
+        verb.set_defaults(run=module.run, usage_error=verb.error)
     args = parser.parse_args(arguments)
     try:
         return args.run(args)

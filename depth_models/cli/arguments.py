@@ -41,6 +41,13 @@ def positive(text: str) -> float:
     return value
 
 
+def device(text: str) -> str:
+    """'auto', 'cpu', 'cuda' or 'cuda:N'; whether this machine has it is found out later."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not auto, cpu, cuda or cuda:N")
+    return text
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """The option --json."""
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else there")
@@ -49,5 +56,6 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_predictor(parser: argparse.ArgumentParser) -> None:
     """The arguments of `DepthPredictor.from_checkpoint`."""
     parser.add_argument("checkpoint", metavar="CKPT", help="bundled name (`depth-models weights` lists them) or file")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, fp16 or bf16 (default: auto)")
+    parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    precisions = ("auto", "fp32", "fp16", "bf16")
+    parser.add_argument("--precision", default="auto", choices=precisions, help="default: auto")

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     from depth_models.data.nyu import NyuFile
     from depth_models.data.splits import make_split
+    from depth_models.errors import DepthModelsError
     from depth_models.evaluation import evaluate
     from depth_models.predictor import DepthPredictor
 
@@ -35,11 +36,18 @@ def run(args: argparse.Namespace) -> int:
     indices = make_split(args.split, source.scenes).part(args.part)
     predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision)
     report = evaluate(predictor, (source[i] for i in tqdm(indices, unit="frame")))
+    if not report.frames:
+        raise DepthModelsError(
+            f"{args.data}: no frame with truth in part {args.part!r} of split {args.split!r}; --part all takes all frames"
+        )
     if args.json:
         print(json.dumps({"checkpoint": args.checkpoint, "data": source.description, **asdict(report)}, indent=2))
         return 0
     print(f"{args.checkpoint} on {args.part} of {args.data} (split {args.split}, truth {args.depth}):")
-    print(f"{report.frames} frames, {report.pixels} pixels, {report.clamped:.2%} clamped to 0.001..10 m")
+    print(
+        f"{report.frames} frames, {report.pixels} pixels; predictions: {report.clamped:.2%} clamped to 0.001..10 m, "
+        f"{report.missing:.2%} missing"
+    )
     print(f"{'':<16}{'per image':>12}{'pooled':>12}")
     for name, value in report.per_image.items():
         print(f"{name:<16}{value:>12.4f}{report.pooled[name]:>12.4f}")

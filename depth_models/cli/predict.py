@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from depth_models.predictor import DepthPredictor
 
     if args.fx is None and args.fy is not None:
-        raise DepthModelsError("--fy was given without --fx; give both, or --fx alone for square pixels")
+        args.usage_error("--fy was given without --fx; give both, or --fx alone for square pixels")
     names = _distinct([image for path in args.images for image in find_images(path)])
     predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision)
     results, failed = [], []
@@ -71,7 +71,7 @@ def _distinct(paths: list[Path]) -> dict[str, Path]:
     return names
 
 
-def _write(folder: Path, name: str, rgb: np.ndarray, depth: Depth) -> dict[str, str | float]:
+def _write(folder: Path, name: str, rgb: np.ndarray, depth: Depth) -> dict[str, str | float | None]:
     """Write one image's results, each whole or not at all, and describe them."""
     import numpy as np
     from PIL import Image
@@ -90,5 +90,5 @@ def _write(folder: Path, name: str, rgb: np.ndarray, depth: Depth) -> dict[str, 
         Image.fromarray(millimetres).save(path)
     with written_whole(folder / files["metres"]) as path:
         np.save(path, depth.metres)
-    median = float(np.median(depth.metres[depth.valid])) if depth.valid.any() else float("nan")
+    median = float(np.median(depth.metres[depth.valid])) if depth.valid.any() else None
     return {**{kind: str(folder / file) for kind, file in files.items()}, "median_m": median}
