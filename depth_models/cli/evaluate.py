@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     report = evaluate(predictor, (source[i] for i in tqdm(indices, unit="frame")))
     if not report.frames:
         raise DepthModelsError(
-            f"{args.data}: no frame with truth in part {args.part!r} of split {args.split!r}; --part all takes all frames"
+            f"{args.data}: no frame with truth in part {args.part!r} of split {args.split!r}; try --part all"
         )
     if args.json:
         print(json.dumps({"checkpoint": args.checkpoint, "data": source.description, **asdict(report)}, indent=2))
