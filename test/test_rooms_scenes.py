@@ -132,6 +132,27 @@ def test_golden_depths():
     np.testing.assert_allclose(depth[8::16, 8::16], golden, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("index", "golden"),
+    [
+        (4 * VIEWS_PER_ROOM, [
+            [[221.6, 214.7, 210.9], [212.2, 204.7, 198.0], [211.4, 198.8, 188.4], [120.1, 110.4, 109.5]],
+            [[237.0, 233.5, 227.0], [107.7, 97.6, 86.3], [105.6, 85.2, 71.4], [90.6, 76.0, 63.4]],
+            [[211.0, 207.9, 199.4], [160.0, 159.4, 154.5], [103.9, 94.1, 84.8], [99.2, 86.4, 74.2]],
+        ]),
+        (5 * VIEWS_PER_ROOM, [
+            [[90.6, 80.1, 73.7], [179.7, 173.2, 152.9], [120.3, 110.7, 100.0], [175.1, 169.7, 152.6]],
+            [[96.7, 89.7, 85.7], [119.1, 114.1, 105.7], [66.9, 59.9, 52.3], [50.1, 41.3, 32.8]],
+            [[129.9, 113.0, 105.7], [130.3, 122.8, 120.9], [126.7, 122.1, 119.7], [97.4, 92.5, 88.8]],
+        ]),
+    ],
+)  # fmt: skip
+def test_golden_colours(index, golden):
+    """Mean RGB of blocks of 16 x 16 pixels, to two levels: textures, light and exposure belong to VERSION too."""
+    rgb = dataset_frame(0, index, (48, 64)).rgb
+    np.testing.assert_allclose(rgb.reshape(3, 16, 4, 16, 3).mean(axis=(1, 3)), golden, rtol=0, atol=2)
+
+
 @pytest.mark.parametrize("seed", [0, 4])
 def test_camera_path_is_smooth_and_free(seed):
     room = sample_room(seed)
