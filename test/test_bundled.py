@@ -1,0 +1,78 @@
+"""The weights that come with the package: what the file is, and what it gives on rooms that it was not trained on."""
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from depth_models import Checkpoint, DepthPredictor
+from depth_models.checkpoint import bundled
+from depth_models.evaluation import evaluate
+from depth_models.types import Sample
+
+UNSEEN_SEED = 2  # the weights' own data has seed 1
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return DepthPredictor.from_checkpoint("unet", device="cpu")
+
+
+def test_the_file_is_small_half_precision_and_of_no_other_data():
+    path = bundled()["unet"]
+    assert path.stat().st_size <= 12e6
+    with safe_open(path, framework="np") as file:
+        assert {file.get_tensor(name).dtype for name in file.keys()} == {np.dtype(np.float16)}  # noqa: SIM118
+    record = Checkpoint.load(path).record
+    while record:  # the last run, and those that it began with
+        assert record["command"].startswith("depth-models train unet_lite0 --data train.mat")
+        assert record["data"]["command"].startswith("depth-models data rooms --frames 6000 --size 240x320 --seed 1 ")
+        record = record["init"].get("record")
+
+
+def test_every_pixel_of_a_room_has_a_plausible_depth(predictor):
+    pytest.importorskip("embreex")
+    from depth_models.data.rooms.generate import dataset_frame
+
+    frame = dataset_frame(UNSEEN_SEED, 0, (240, 320))
+    depth = predictor(frame.rgb, frame.camera.fx, frame.camera.fy)
+    assert depth.valid.all()
+    assert 0.1 < depth.metres.min() < depth.metres.max() < 30
+    assert np.corrcoef(np.log(depth.metres.ravel()), np.log(frame.depth.ravel()))[0, 1] > 0.7
+
+
+def test_two_fields_of_view_of_one_room_agree_where_they_overlap(predictor):
+    """Without the focal length the narrow view's metres would be tan 40 / tan 27.5 = 1.6 times too small."""
+    pytest.importorskip("embreex")
+    from depth_models.data.rooms import Camera, random_view, render, sample_look, sample_room
+    from depth_models.data.rooms.generate import room_seed
+
+    ratios = []
+    for number in range(6):
+        room, rng = sample_room(room_seed(UNSEEN_SEED, number)), np.random.default_rng(number)
+        _, pose = random_view(room, rng, (240, 320), "human")
+        look = sample_look(np.random.default_rng(0)).still()
+        middle = []
+        for fov_deg in (55.0, 80.0):
+            camera = Camera.from_fov(320, 240, fov_deg)
+            rgb = render(room, camera, pose, np.random.default_rng(1), look).rgb
+            half = round(20 * camera.fx / 150)  # the same cone around the optical axis in both
+            metres = predictor(rgb, camera.fx, camera.fy).metres
+            middle.append(np.median(metres[120 - half : 120 + half, 160 - half : 160 + half]))
+        ratios.append(middle[0] / middle[1])
+    assert np.exp(np.mean(np.log(ratios))) == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.slow
+def test_on_unseen_rooms_it_is_as_good_as_the_documents_say(predictor):
+    pytest.importorskip("embreex")
+    from depth_models.data.rooms.generate import dataset_frame
+
+    def samples():
+        for index in range(0, 1600, 8):  # the first view of each of 200 rooms
+            frame = dataset_frame(UNSEEN_SEED, index, (240, 320))
+            yield Sample(frame.rgb, frame.depth, frame.depth > 0, frame.camera)
+
+    report = evaluate(predictor, samples())
+    assert report.frames == 200
+    assert report.per_image["abs_rel"] < 0.22
+    assert report.per_image["delta1"] > 0.68
