@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 import rclpy
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -23,8 +23,10 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
 from depth_estimation_ros.conversions import MessageError
+from depth_estimation_ros.declaration import declare_parameters, declared_values
+from depth_estimation_ros.fastdds import use_profile
 from depth_estimation_ros.outputs import OUTPUTS, Output
-from depth_estimation_ros.parameters import DEFAULTS, SPECS, NodeParameters, ParameterError, validate
+from depth_estimation_ros.parameters import SPECS, NodeParameters, ParameterError, validate
 from depth_estimation_ros.pipeline import Mailbox, Pipeline, Statistics
 from depth_models.errors import DepthModelsError
 
@@ -32,7 +34,6 @@ NAME = "depth_estimator"
 REPORT_PERIOD_S = 5.0
 STOP_PERIOD_S = 0.2  # how often an idle node looks whether a signal came
 _RELIABILITY = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
-_OWN_PARAMETERS = {"use_sim_time", "start_type_description_service"}  # declared by rclpy in every node
 
 
 @dataclass(frozen=True)
@@ -56,24 +57,11 @@ class DepthNode(LifecycleNode):
         self._camera_info: CameraInfo | None = None
         self._mailbox: Mailbox[_Arrival] | None = None  # there while active
         self._worker: threading.Thread | None = None
+        self._warned: set[str] = set()  # reasons against a camera_info
         self._statistics = Statistics()
-        given = {k: p.value for k, p in self.get_parameters_by_prefix("").items() if k not in _OWN_PARAMETERS}
-        self._declare(given)
+        declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self.create_timer(REPORT_PERIOD_S, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
-
-    # Parameters
-
-    def _declare(self, given: dict[str, object]) -> None:
-        """Check what the user gave and declare every parameter with its description and range."""
-        parameters = validate(given)
-        for name in given:  # declared from the override, without a description
-            self.undeclare_parameter(name)
-        for name in SPECS:
-            self.declare_parameter(name, getattr(parameters, name), _descriptor(name), ignore_override=True)
-
-    def _values(self) -> NodeParameters:
-        return validate({name: self.get_parameter(name).value for name in SPECS})
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         values = {p.name: p.value for p in changes if p.name in SPECS}
@@ -99,7 +87,7 @@ class DepthNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the network, then join the graph."""
         try:
-            self._configure(self._values())
+            self._configure(declared_values(self))
         except DepthModelsError as error:
             self.get_logger().error(f"cannot configure: {error}")
         except Exception as error:  # rclpy would swallow it; a driver or an out-of-memory error must be seen
@@ -129,9 +117,10 @@ class DepthNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker."""
         super().on_activate(state)
-        self._mailbox = Mailbox()
-        self._worker = threading.Thread(target=self._work, args=(self._mailbox, self._pipeline), name="depth worker")
-        self._worker.start()
+        mailbox: Mailbox[_Arrival] = Mailbox()
+        worker = threading.Thread(target=self._work, args=(mailbox, self._pipeline), name="depth worker")
+        worker.start()
+        self._mailbox, self._worker = mailbox, worker
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -146,6 +135,12 @@ class DepthNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As cleanup, from any state."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleanup, after a transition that raised; the node can be configured again."""
+        self.get_logger().error(f"a transition from the state {state.label!r} failed; the node is unconfigured")
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
@@ -167,6 +162,7 @@ class DepthNode(LifecycleNode):
         for output in self._outputs:
             output.destroy()
         self._subscriptions_made, self._outputs, self._pipeline, self._camera_info = [], [], None, None
+        self._warned.clear()
 
     # Messages
 
@@ -206,7 +202,9 @@ class DepthNode(LifecycleNode):
         self._statistics.published((time.monotonic() - arrival.time_s) * 1000.0)
 
     def _warn_of_camera_info(self, reason: str) -> None:
-        self.get_logger().warning(f"{self.resolve_topic_name('camera_info')}: {reason}", once=True)
+        if reason not in self._warned:
+            self._warned.add(reason)
+            self.get_logger().warning(f"{self.resolve_topic_name('camera_info')}: {reason}")
 
     def _report(self) -> None:
         if line := self._statistics.take_line():
@@ -215,19 +213,6 @@ class DepthNode(LifecycleNode):
 
 def _qos(reliability: str, depth: int) -> QoSProfile:
     return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=_RELIABILITY[reliability])
-
-
-def _descriptor(name: str) -> ParameterDescriptor:
-    spec, default = SPECS[name], DEFAULTS[name]
-    descriptor = ParameterDescriptor(
-        name=name, description=spec.description, additional_constraints=spec.constraints, read_only=spec.read_only
-    )
-    if spec.low is not None and spec.high is not None:
-        if isinstance(default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=spec.low, to_value=spec.high)]
-        else:
-            descriptor.integer_range = [IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)]
-    return descriptor
 
 
 def main(args: list[str] | None = None) -> int:
@@ -241,6 +226,7 @@ def main(args: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    use_profile()
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:

@@ -1,10 +1,9 @@
 """ros2 launch depth_estimation_ros depth.launch.py model:=unet image:=/camera/image_raw"""
 
-import os
 import shutil
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -23,19 +22,12 @@ ARGUMENTS = {  # name: (default, description)
     "log_level": ("info", "debug, info, warn, error or fatal; or LOGGER:=LEVEL for one logger"),
 }
 PARAMETERS = ("model", "weights", "device")  # these arguments are parameters of the node, and win over params_file
-# Older distributions read only the second; later ones read both, and warn of the second.
-FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-OLDER = ("humble", "iron", "jazzy")
 # A TERM or KILL ends `ros2 launch` before it can end the node, which would go on publishing: the kernel ends it then.
 WITH_LAUNCH = "setpriv --pdeathsig TERM"
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The node with its topics remapped, under the Fast DDS profile of config/ unless the user has one of his own."""
-    profile = []
-    if not any(name in os.environ for name in FASTDDS_VARIABLES):
-        name = FASTDDS_VARIABLES[os.environ.get("ROS_DISTRO") in OLDER]
-        profile = [SetEnvironmentVariable(name, str(CONFIG / "fastdds.xml"))]
+    """The node with its topics remapped. It takes the Fast DDS profile of config/ by itself."""
     value = {name: LaunchConfiguration(name) for name in ARGUMENTS}
     node = Node(
         package="depth_estimation_ros",
@@ -51,4 +43,4 @@ def generate_launch_description() -> LaunchDescription:
         emulate_tty=True,
     )
     arguments = [DeclareLaunchArgument(n, default_value=d, description=text) for n, (d, text) in ARGUMENTS.items()]
-    return LaunchDescription([*arguments, *profile, node])
+    return LaunchDescription([*arguments, node])

@@ -17,10 +17,10 @@ LAYERS = [
     ["depth_models.metrics", "depth_models.data.transforms", "depth_models.data.nyu", "depth_models.data.rooms.*"],
     ["depth_models.config", "depth_models.data.loading"],
     ["depth_models.networks.*"],
-    ["depth_models.checkpoint"],
+    ["depth_models.checkpoint", "depth_models.run_folder"],
     ["depth_models.predictor", "depth_models.training", "depth_models.evaluation"],
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],
-    ["depth_estimation_ros.pipeline"],
+    ["depth_estimation_ros.fastdds", "depth_estimation_ros.declaration", "depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs"],
     ["depth_estimation_ros.depth_node"],
     ["depth_models.cli.*"],
@@ -28,8 +28,8 @@ LAYERS = [
     ["depth_models.__main__"],
     ["depth_models"],  # the public face: it names everything, and nothing inside the package imports from it
 ]
-KNOWS_ROS = ("depth_estimation_ros.depth_node", "depth_estimation_ros.outputs", "depth_estimation_ros.demo")
-PURE = ("depth_estimation_ros.parameters", "depth_estimation_ros.conversions", "depth_estimation_ros.pipeline")
+KNOWS_ROS = tuple(f"depth_estimation_ros.{name}" for name in ("depth_node", "declaration", "outputs", "demo"))
+PURE = tuple(f"depth_estimation_ros.{name}" for name in ("parameters", "conversions", "pipeline", "fastdds"))
 
 
 def is_ros(name):

@@ -15,7 +15,6 @@ import pytest
 from depth_estimation_ros.parameters import DEFAULTS, SPECS
 
 ROOT = Path(__file__).resolve().parent.parent
-VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 
 def recorder(kind):
@@ -28,7 +27,7 @@ def description(monkeypatch):
     """Call it for the entities that the launch file describes, by kind."""
     modules = {
         "launch": ["LaunchDescription"],
-        "launch.actions": ["DeclareLaunchArgument", "SetEnvironmentVariable"],
+        "launch.actions": ["DeclareLaunchArgument"],
         "launch.substitutions": ["LaunchConfiguration"],
         "launch_ros": [],
         "launch_ros.actions": ["Node"],
@@ -39,8 +38,6 @@ def description(monkeypatch):
         for name in names:
             setattr(module, name, recorder(name))
         monkeypatch.setitem(sys.modules, module_name, module)
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
 
     def entities():
         spec = importlib.util.spec_from_file_location("depth_launch", ROOT / "launch" / "depth.launch.py")
@@ -83,24 +80,6 @@ def test_the_node_is_the_installed_executable_and_only_its_inputs_are_remapped(d
     assert (node.package, node.executable) == ("depth_estimation_ros", "depth_node")
     assert (ROOT / "scripts" / node.executable).is_file()
     assert [(source, to.args[0]) for source, to in node.remappings] == [("image", "image"), ("camera_info",) * 2]
-
-
-@pytest.mark.parametrize(
-    ("distribution", "variable"), [("humble", VARIABLES[1]), ("jazzy", VARIABLES[1]), ("kilted", VARIABLES[0])]
-)
-def test_the_fast_dds_profile_is_set_by_the_name_that_the_distribution_reads(
-    description, monkeypatch, distribution, variable
-):
-    monkeypatch.setenv("ROS_DISTRO", distribution)
-    (profile,) = description()["SetEnvironmentVariable"]
-    assert profile.args == (variable, str(ROOT / "config" / "fastdds.xml"))
-    assert Path(profile.args[1]).is_file()
-
-
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_a_profile_of_the_users_own_is_left_alone(description, monkeypatch, variable):
-    monkeypatch.setenv(variable, "/my/profile.xml")
-    assert "SetEnvironmentVariable" not in description()
 
 
 def test_without_setpriv_the_node_is_started_all_the_same(description, monkeypatch):

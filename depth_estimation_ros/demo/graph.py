@@ -13,6 +13,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 
 from depth_estimation_ros.demo.processes import NAMESPACE
+from depth_estimation_ros.fastdds import use_profile
 
 # Reliable, so that the pictures that are counted and drawn are complete; the node's own subscription is best effort.
 QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=20, reliability=ReliabilityPolicy.RELIABLE)
@@ -24,6 +25,7 @@ def joined(name: str) -> Iterator[tuple[Node, threading.Event]]:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    use_profile()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(name, namespace=NAMESPACE)
     try:

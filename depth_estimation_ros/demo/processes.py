@@ -16,13 +16,10 @@ from typing import Any
 from depth_estimation_ros.demo.attached import GRACE_S
 from depth_estimation_ros.demo.interrupts import Interrupts
 from depth_models.errors import DepthModelsError
-from depth_models.files import share_folder
 
 NAMESPACE = "/depth_demo"  # so that the demo disturbs no robot, whatever the domain
 POLL_S = 0.1
 LOG_TAIL_LINES = 15
-# Kilted and later read the first, Jazzy and earlier the second.
-FASTDDS_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 
 class Child:
@@ -149,11 +146,9 @@ def tell(**values: Any) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Of a child: the shipped Fast DDS profile and a graph of its own, unless the user has set them."""
+    """Of a child: a graph of its own, unless the user has set one."""
     own = {
         "ROS_DOMAIN_ID": str(62 + os.getpid() % 40),  # 101 is the last that never meets a port given out by Linux
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
     }
-    if not any(name in os.environ for name in FASTDDS_VARIABLES):
-        own |= dict.fromkeys(FASTDDS_VARIABLES, str(share_folder("config") / "fastdds.xml"))
     return own | os.environ | {"RCUTILS_LOGGING_USE_STDOUT": "0"}  # standard output is for `tell`
