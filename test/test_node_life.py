@@ -1,0 +1,174 @@
+"""How the node starts, changes its state and ends: transitions in this process, starts and ends as processes."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_estimation_ros[ros]'")
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+from ros_rig import PATIENCE_S, NodeProcess, Rig, camera_info, isolated, metres, until
+
+from depth_estimation_ros.depth_node import DepthNode
+from depth_estimation_ros.pipeline import Mailbox, Pipeline
+
+RGB = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def node(weights):
+    """An unconfigured node in this process, spun by a thread."""
+    arguments = ["--ros-args", "-p", f"weights:={weights}", "-p", "device:=cpu"]
+    with isolated():
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        node = DepthNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin)
+    thread.start()
+    yield node
+    executor.shutdown()
+    thread.join()
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+@pytest.fixture
+def rig(node):
+    rig = Rig()
+    yield rig
+    rig.close()
+
+
+def topics_of_the_node(rig):
+    """How many times the node is subscribed to images, and publishes depth."""
+    return rig.node.count_subscribers("/image"), rig.node.count_publishers("/depth/image")
+
+
+def start(rig):
+    assert rig.transition("configure")
+    assert rig.transition("activate")
+    rig.listen()
+
+
+def test_deactivate_stops_activate_resumes_and_a_new_configuration_counts(rig, weights):
+    start(rig)
+    rig.answer(rig.image(RGB))
+    assert rig.transition("deactivate")
+    message = rig.image(RGB)
+    for _ in range(5):
+        rig.publish(message)
+    assert rig.transition("activate")
+    rig.info = camera_info(160, 120)
+    rig.answer_info(rig.image(RGB))  # from here on the focal length is known
+    assert all(m.header != message.header for m in list(rig.depth))
+    float_depth = metres(rig.answer(rig.image(RGB)))
+    assert rig.transition("deactivate")
+    assert rig.transition("cleanup")
+    assert rig.set_parameter("weights", string_value="/no/such/file") == (True, "")
+    assert not rig.transition("configure")
+    assert rig.set_parameter("weights", string_value=weights) == (True, "")
+    assert rig.set_parameter("depth_encoding", string_value="16UC1") == (True, "")
+    assert rig.transition("configure")
+    assert rig.transition("activate")
+    rig.answer_info(rig.image(RGB))
+    depth = rig.answer(rig.image(RGB))
+    assert (depth.encoding, depth.step) == ("16UC1", 320)
+    millimetres = np.frombuffer(depth.data, "<u2").reshape(120, 160)
+    assert np.abs(millimetres - float_depth * 1000).max() <= 0.51
+
+
+def test_a_transition_that_raises_leaves_nothing_behind_and_the_node_can_start_again(rig, monkeypatch, capfd):
+    def no_thread(self):
+        raise RuntimeError("can't start new thread")
+
+    assert rig.transition("configure")
+    until(lambda: topics_of_the_node(rig) == (1, 1), "the node's topics")
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", no_thread)
+        assert not rig.transition("activate")
+    assert "a transition from the state 'inactive' failed" in capfd.readouterr().err
+    until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
+    start(rig)
+    rig.answer(rig.image(RGB))
+    assert topics_of_the_node(rig) == (1, 1)
+
+
+@pytest.mark.parametrize("transition", ["deactivate", "shutdown"])
+def test_a_transition_lets_the_frame_in_work_be_answered(rig, monkeypatch, transition):
+    working, closed = threading.Event(), threading.Event()
+    work, close = Pipeline.__call__, Mailbox.close
+
+    def work_until_closed(*arguments):
+        working.set()
+        assert closed.wait(PATIENCE_S)
+        return work(*arguments)
+
+    def close_and_tell(mailbox):
+        close(mailbox)
+        closed.set()
+
+    monkeypatch.setattr(Pipeline, "__call__", work_until_closed)
+    monkeypatch.setattr(Mailbox, "close", close_and_tell)
+    start(rig)
+    message = rig.image(RGB)
+    until(lambda: rig.publish(message) or working.is_set(), "a frame in work")
+    assert rig.transition(transition)
+    until(lambda: any(m.header == message.header for m in list(rig.depth)), "the depth of the frame in work")
+
+
+def test_shutdown_of_an_active_node_takes_its_topics_away_for_good(rig):
+    start(rig)
+    rig.answer(rig.image(RGB))
+    assert rig.transition("shutdown")
+    until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
+    assert not rig.transition("configure")
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]])
+def test_signals_end_the_node_cleanly(weights, tmp_path, signals):
+    node = NodeProcess(tmp_path / "log", f"weights:={weights}", "device:=cpu")
+    try:
+        node.wait_for("loaded unet")
+        for number in signals:
+            node.process.send_signal(number)
+        assert node.wait() == 0, node.log
+        assert "Traceback" not in node.log
+    finally:
+        node.close()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        (["modle:=unet"], "unknown parameter 'modle': did you mean 'model'?"),
+        (["max_depth:=-1.0"], "parameter 'max_depth' is -1.0; expected 0.01 to 1000.0"),
+        (["weights:=/no/such/file"], "'/no/such/file' is neither a file"),
+        (["model:=fpn"], "no weights are bundled for 'fpn'"),
+        (["device:=cuda"], "device 'cuda' was asked for"),
+    ],
+)
+def test_a_start_that_cannot_work_ends_with_the_reason(weights, tmp_path, monkeypatch, parameters, reason):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # on a machine with a GPU too
+    if "device" in parameters[0]:
+        parameters = [*parameters, f"weights:={weights}"]
+    node = NodeProcess(tmp_path / "log", *parameters)
+    try:
+        assert node.wait() == 1, node.log
+        assert reason in node.log
+        assert "Traceback" not in node.log
+    finally:
+        node.close()
+
+
+def test_ros_arguments_that_cannot_be_read_are_bad_usage(tmp_path):
+    node = NodeProcess(tmp_path / "log", "no_value")
+    try:
+        assert node.wait() == 2, node.log
+        assert "bad ROS arguments" in node.log
+    finally:
+        node.close()
