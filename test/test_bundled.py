@@ -26,7 +26,7 @@ def test_the_file_is_small_half_precision_and_of_no_other_data():
     while record:  # the last run, and those that it began with
         assert record["command"].startswith("depth-models train unet_lite0 --data train.mat")
         assert record["data"]["command"].startswith("depth-models data rooms --frames 6000 --size 240x320 --seed 1 ")
-        record = record["init"].get("record")
+        record = record.get("init", {}).get("record")
 
 
 def test_every_pixel_of_a_room_has_a_plausible_depth(predictor):
@@ -38,28 +38,6 @@ def test_every_pixel_of_a_room_has_a_plausible_depth(predictor):
     assert depth.valid.all()
     assert 0.1 < depth.metres.min() < depth.metres.max() < 30
     assert np.corrcoef(np.log(depth.metres.ravel()), np.log(frame.depth.ravel()))[0, 1] > 0.7
-
-
-def test_two_fields_of_view_of_one_room_agree_where_they_overlap(predictor):
-    """Without the focal length the narrow view's metres would be tan 40 / tan 27.5 = 1.6 times too small."""
-    pytest.importorskip("embreex")
-    from depth_models.data.rooms import Camera, random_view, render, sample_look, sample_room
-    from depth_models.data.rooms.generate import room_seed
-
-    ratios = []
-    for number in range(6):
-        room, rng = sample_room(room_seed(UNSEEN_SEED, number)), np.random.default_rng(number)
-        _, pose = random_view(room, rng, (240, 320), "human")
-        look = sample_look(np.random.default_rng(0)).still()
-        middle = []
-        for fov_deg in (55.0, 80.0):
-            camera = Camera.from_fov(320, 240, fov_deg)
-            rgb = render(room, camera, pose, np.random.default_rng(1), look).rgb
-            half = round(20 * camera.fx / 150)  # the same cone around the optical axis in both
-            metres = predictor(rgb, camera.fx, camera.fy).metres
-            middle.append(np.median(metres[120 - half : 120 + half, 160 - half : 160 + half]))
-        ratios.append(middle[0] / middle[1])
-    assert np.exp(np.mean(np.log(ratios))) == pytest.approx(1.0, abs=0.15)
 
 
 @pytest.mark.slow
