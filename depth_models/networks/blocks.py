@@ -22,7 +22,12 @@ class ConvBNReLU(nn.Sequential):
 
 
 class ToMetres(nn.Module):
-    """Any real number to metres, bounded in log depth: NEAR * (FAR / NEAR) ** sigmoid(x), so 0.1 to 20 m."""
+    """Any real number to metres, bounded in log depth: NEAR * (FAR / NEAR) ** sigmoid(x), so 0.1 to 20 m.
+
+    Bounded so that no input can give 0, infinite or NaN metres, whatever the precision. It is not the fastest to learn:
+    after 80 steps on rooms, `python benchmarks/heads.py ROOMS.mat 1` has AbsRel 0.40 for softplus, 0.56 for the
+    exponential and 0.60 for this.
+    """
 
     def forward(self, raw: Tensor) -> Tensor:
         """(...) raw network output -> (...) metres, same shape; computed in float32, as half precision has 3 digits."""
