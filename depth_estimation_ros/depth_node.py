@@ -219,16 +219,20 @@ def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM.
 
     Returns:
-        0 after a clean stop; 1 if a parameter is refused or the automatic start fails; 2 for bad ROS arguments.
+        0 after a clean stop; 1 if a parameter is refused, the automatic start fails or the package is not whole; 2 for
+        bad ROS arguments.
     """
     # Only a flag: rclpy's own handlers would shut the context down under the running threads, and Python's would raise
     # KeyboardInterrupt anywhere in the clean-up, as a terminal and `ros2 launch` each send a SIGINT.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    use_profile()
     try:
+        use_profile()
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except DepthModelsError as error:
+        print(f"depth_node: {error}", file=sys.stderr)
+        return 1
     except RuntimeError as error:
         print(f"depth_node: bad ROS arguments: {error}", file=sys.stderr)
         return 2

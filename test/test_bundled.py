@@ -52,5 +52,5 @@ def test_on_unseen_rooms_it_is_as_good_as_the_documents_say(predictor):
 
     report = evaluate(predictor, samples())
     assert report.frames == 200
-    assert report.per_image["abs_rel"] < 0.22
-    assert report.per_image["delta1"] > 0.68
+    assert report.per_image["abs_rel"] < 0.20
+    assert report.per_image["delta1"] > 0.70

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from depth_estimation_ros import fastdds
+from depth_models import DepthModelsError
 
 NEWER, OLDER = "FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"
 PROFILE = str(Path(__file__).resolve().parent.parent / "config" / "fastdds.xml")
@@ -51,3 +52,15 @@ def test_a_profile_of_the_users_own_is_left_alone(named, variable):
     own = {variable: "/my/profile.xml"}
     assert named("7.1.6", **own) == own
     assert named("9.1.2", **own) == own
+
+
+def test_a_package_without_its_profile_ends_the_node_with_the_reason(monkeypatch, capsys):
+    depth_node = pytest.importorskip("depth_estimation_ros.depth_node", reason="ROS 2 is not installed")
+    monkeypatch.setattr(depth_node.signal, "signal", lambda *_: None)  # this process keeps its own
+
+    def absent():
+        raise DepthModelsError("the package's config folder was not found; reinstall it")
+
+    monkeypatch.setattr(depth_node, "use_profile", absent)
+    assert depth_node.main([]) == 1
+    assert capsys.readouterr().err == "depth_node: the package's config folder was not found; reinstall it\n"
