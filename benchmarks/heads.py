@@ -33,7 +33,7 @@ class Exponential(nn.Module):
 
 SETTINGS = [
     "preprocess.height=96", "preprocess.width=128", "preprocess.focal_px=104", "optimisation.warmup_steps=20",
-    "optimisation.ema=0.9", "batch_size=16",
+    "optimisation.ema=0.9", "batch_size=16", "options.dropout=0.0",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.config import Optimisation, TrainConfig
 from depth_models.data.loading import PreparedSet, ShuffledBatches, load
-from depth_models.data.nyu import NyuFile
+from depth_models.data.sources import Source, open_source
 from depth_models.data.splits import Split, make_split
 from depth_models.errors import DepthModelsError
 from depth_models.files import PACKAGE
@@ -41,7 +41,7 @@ def train(
 
     Args:
         config: everything else that decides the run.
-        data: file in NYUv2's layout.
+        data: what `open_source` opens: a file in NYUv2's layout, a prepared folder, ...
         out: folder of the run, see `RunFolder`.
         progress: called with every event: {'step', 'steps', 'epoch', 'loss', 'lr'}, after every epoch also
             'val_loss' and 'val' (metrics).
@@ -56,14 +56,14 @@ def train(
         DepthModelsError: data, split or network cannot be used; `out` holds another run or cannot be written; the loss
             or its gradient is not finite.
     """
-    run = _Run(config, NyuFile(data, config.depth), RunFolder(Path(out)), progress, command)
+    run = _Run(config, open_source(data, config.depth), RunFolder(Path(out)), progress, command)
     run.go()
     return run.folder.best
 
 
 class _Run:
     def __init__(
-        self, config: TrainConfig, source: NyuFile, folder: RunFolder, progress: Progress, command: str
+        self, config: TrainConfig, source: Source, folder: RunFolder, progress: Progress, command: str
     ) -> None:
         self.config, self.source, self.folder = config, source, folder
         self._progress, self._command = progress, command
@@ -207,18 +207,23 @@ class _Run:
 
 
 def _network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
-    """The network to begin with, and the record of the checkpoint that it comes from ({} where there is none)."""
+    """The network to begin with, and the record of the checkpoint that it comes from ({} where there is none).
+
+    What carries no weight, such as the rate of dropout, may differ from the checkpoint's.
+    """
     if not config.init:
         return create_network(config.network, **config.options), {}
     options = {name: value for name, value in config.options.items() if name != "encoder_weights"}
     network, checkpoint = create_network(config.network, **options), Checkpoint.load(find_checkpoint(config.init))
     trained = checkpoint.build()
-    if (trained.name, trained.config) != (network.name, network.config):
+    own, theirs = network.state_dict(), trained.state_dict()
+    if {name: t.shape for name, t in own.items()} != {name: t.shape for name, t in theirs.items()}:
         raise DepthModelsError(
             f"init {config.init!r} is a {trained.name!r} with {trained.config}, and the configuration a "
             f"{network.name!r} with {network.config}; make network and options agree"
         )
-    return trained, {"checkpoint": config.init, "record": checkpoint.record}
+    network.load_state_dict(theirs)
+    return network, {"checkpoint": config.init, "record": checkpoint.record}
 
 
 def _averaging(decay: float) -> Callable[..., None]:
@@ -230,7 +235,7 @@ def _averaging(decay: float) -> Callable[..., None]:
     return update
 
 
-def _checked_split(config: TrainConfig, source: NyuFile) -> Split:
+def _checked_split(config: TrainConfig, source: Source) -> Split:
     split = make_split(config.split, source.scenes)
     what = f"{source.path}: split {config.split!r}"
     if len(split.train) < config.batch_size:

@@ -136,10 +136,12 @@ def test_a_run_that_cannot_begin_leaves_its_folder_to_another(planes, tmp_path):
 def test_fine_tuning_begins_with_the_checkpoints_weights_and_records_it(run, planes, tmp_path):
     best, _ = run
     still = {"lr": 1e-12}
-    options = config().options | {"encoder_weights": "imagenet"}  # not asked for, as `init` has the weights
+    # `imagenet` is not fetched, as `init` has the weights; dropout has none.
+    options = config().options | {"encoder_weights": "imagenet", "dropout": 0.0}
     tuned = train(config(init=str(best), optimisation=still, options=options, epochs=1), planes, tmp_path / "tuned")
     ours, theirs = Checkpoint.load(tuned), Checkpoint.load(best)
     torch.testing.assert_close(ours.tensors["head.weight"], theirs.tensors["head.weight"], rtol=0, atol=1e-9)
+    assert (ours.build().config["dropout"], theirs.build().config["dropout"]) == (0.0, 0.1)
     assert ours.record["init"] == {"checkpoint": str(best), "record": theirs.record}
     with pytest.raises(DepthModelsError, match="make network and options agree"):
         train(config(init=str(best), options={"encoder": "resnet18"}), planes, tmp_path / "other")

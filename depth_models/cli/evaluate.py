@@ -26,13 +26,13 @@ def run(args: argparse.Namespace) -> int:
     """Print both averages of every metric."""
     from tqdm import tqdm
 
-    from depth_models.data.nyu import NyuFile
+    from depth_models.data.sources import open_source
     from depth_models.data.splits import make_split
     from depth_models.errors import DepthModelsError
     from depth_models.evaluation import evaluate
     from depth_models.predictor import DepthPredictor
 
-    source = NyuFile(args.data, args.depth)
+    source = open_source(args.data, args.depth)
     indices = make_split(args.split, source.scenes).part(args.part)
     predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision)
     report = evaluate(predictor, (source[i] for i in tqdm(indices, unit="frame")))

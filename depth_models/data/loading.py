@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from depth_models.data.nyu import NyuFile
+from depth_models.data.sources import Source
 from depth_models.data.transforms import Augmentation
 from depth_models.preprocess import Preprocess
 
@@ -31,7 +31,7 @@ class PreparedSet(Dataset):
         seed: of the augmentation.
     """
 
-    def __init__(self, source: NyuFile, preprocess: Preprocess, augmentation: Augmentation | None, seed: int) -> None:
+    def __init__(self, source: Source, preprocess: Preprocess, augmentation: Augmentation | None, seed: int) -> None:
         self._source, self._preprocess, self._augmentation, self._seed = source, preprocess, augmentation, seed
 
     def __getitem__(self, key: Key) -> Item:

@@ -62,6 +62,11 @@ class NyuFile:
         own = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
         self.description = {"file": self.path.name, "frames": frames, "depth": depth, **own}
 
+    @staticmethod
+    def recognises(path: Path) -> bool:
+        """Any file: its suffix may have been lost, and what is wrong with it is said on opening."""
+        return path.is_file()
+
     def __len__(self) -> int:
         return len(self.scenes)
 
