@@ -6,6 +6,7 @@ depths and rawDepths (N, W, H) float32 metres (0 where the sensor saw nothing), 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from depth_models.types import Camera, Sample
 
 # The Kinect's colour camera, at 640 x 480 (`camera_params.m` of NYU's toolbox).
 NYU_CAMERA = Camera(fx=518.857901, fy=519.469611, cx=325.582449, cy=253.736166, width=640, height=480)
+# Around this part of NYUv2's frames lies a border, white in the picture and invented in `depths`. Rows and columns
+# (top, bottom, left, right) of `get_projection_mask.m` of NYU's toolbox: 45:471 and 41:601, there counted from 1.
+NYU_CONTENT = (44, 471, 40, 601)
+TRUTHS = ("depths", "rawDepths")
+
+_BLOCK_FRAMES, _BLOCK_BYTES = 64, 256 << 20  # what is read at once: least frames, most bytes
 
 
 class NyuFile:
@@ -31,6 +38,8 @@ class NyuFile:
         scenes: per frame, the name of its scene, such as `kitchen_0004`.
         scene_types: per frame, the kind of scene, such as `kitchen`.
         size: (height, width) of every frame, pixels.
+        truths: the depth arrays that the file has.
+        content: (top, bottom, left, right) of the part of every frame inside NYUv2's border; None in other files.
         description: what the file says of itself, for a training record: its name, frames, and generator if any.
 
     Raises:
@@ -40,6 +49,7 @@ class NyuFile:
     def __init__(self, path: str | Path, depth: str = "depths") -> None:
         self.path, self._depth = Path(path), depth
         file = self._open()
+        self.truths = tuple(name for name in TRUTHS if name in file)
         names = {"images", depth, "scenes", "sceneTypes"}
         if missing := sorted(names - set(file)):
             raise DepthModelsError(f"{path}: no {', '.join(missing)} in this file; it has {', '.join(sorted(file))}")
@@ -59,7 +69,9 @@ class NyuFile:
                 f"{path}: no intrinsics in this file, and its size {self.size} is not NYUv2's 480x640"
             )
         self._intrinsics = file["intrinsics"][:] if "intrinsics" in file else None
-        own = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
+        self.content = NYU_CONTENT if self._intrinsics is None else None
+        own = {name: np.asarray(value).astype("O").tolist() for name, value in file.attrs.items()}
+        own = {name: value.decode() if isinstance(value, bytes) else value for name, value in own.items()}
         self.description = {"file": self.path.name, "frames": frames, "depth": depth, **own}
 
     @staticmethod
@@ -84,9 +96,15 @@ class NyuFile:
             raise DepthModelsError(
                 f"{self.path}: frame {index} cannot be read ({error}); is the file whole?"
             ) from error
-        return Sample(rgb, depth, np.isfinite(depth) & (depth > 0), self._camera(index))
+        return Sample(rgb, depth, np.isfinite(depth) & (depth > 0), self.camera(index))
 
-    def _camera(self, index: int) -> Camera:
+    def names(self) -> list[str]:
+        """Per frame, the name of its picture in NYUv2's raw data; empty where the file has none."""
+        file = self._open()
+        return read_strings(file, "rawRgbFilenames") if "rawRgbFilenames" in file else []
+
+    def camera(self, index: int) -> Camera:
+        """Of frame number `index`."""
         if self._intrinsics is None:
             return NYU_CAMERA
         fx, fy, cx, cy = map(float, self._intrinsics[index])
@@ -95,14 +113,19 @@ class NyuFile:
     def _open(self) -> Any:
         """The open file, which a process that was sent this object opens anew."""
         if "_file" not in self.__dict__:
-            self._file = _open(self.path)
+            self._file = open_hdf5(self.path)
         return self._file
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_file"}
 
 
-def _open(path: Path) -> Any:
+def open_hdf5(path: Path) -> Any:
+    """The open h5py.File.
+
+    Raises:
+        DepthModelsError: no such file, or not a whole HDF5 file; what it is instead is said where that can be told.
+    """
     try:
         import h5py
     except ImportError as error:
@@ -112,10 +135,36 @@ def _open(path: Path) -> Any:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise DepthModelsError(
-            f"{path}: not a whole MATLAB v7.3 (HDF5) file ({error}). NYUv2's nyu_depth_v2_labeled.mat has 2.8 GB; "
-            "was the download cut short, or is it a web page saved under that name?"
-        ) from error
+        with path.open("rb") as file:
+            start = file.read(512).lstrip().lower()
+        if start.startswith(b"<"):
+            reason = "it is a web page saved under that name; download NYUv2's nyu_depth_v2_labeled.mat (2.8 GB) again"
+        elif start.startswith(b"matlab 5.0"):
+            reason = "it is of MATLAB v7 or older; load it in MATLAB and save it with save(file, '-v7.3')"
+        else:
+            reason = f"{error}; NYUv2's nyu_depth_v2_labeled.mat has 2.8 GB, was the download cut short?"
+        raise DepthModelsError(f"{path}: not a whole MATLAB v7.3 (HDF5) file: {reason}") from error
+
+
+def frame_blocks(file: Any, names: Sequence[str], first: int = 0) -> Iterator[slice]:
+    """The frames from `first` on, cut into blocks that read fast and fit into memory.
+
+    MATLAB's chunks reach over many frames, and reading one of these costs as much as reading all. A block holds all
+    frames of the largest chunk, but no more than 256 MB of any array.
+
+    Args:
+        file: an open file in NYUv2's layout.
+        names: the arrays that will be read, one after the other; each has the frames first.
+    """
+    arrays = [file[name] for name in names]
+    frames = len(arrays[0])
+    largest = max(array.nbytes // frames for array in arrays)
+    reach = max([_BLOCK_FRAMES, *(array.chunks[0] for array in arrays if array.chunks)])
+    step = max(1, min(reach, _BLOCK_BYTES // largest))
+    while first < frames:
+        end = min((first // step + 1) * step, frames)
+        yield slice(first, end)
+        first = end
 
 
 def read_strings(file: Any, name: str) -> list[str]:

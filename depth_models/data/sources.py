@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from depth_models.data.nyu import NyuFile
+from depth_models.data.pairs import PairFolder
+from depth_models.data.prepared import PreparedFolder
+from depth_models.data.tum import TumFolder
 from depth_models.errors import DepthModelsError
 from depth_models.types import Sample
 
@@ -21,12 +24,15 @@ class Source(Protocol):
         path: the file or folder.
         scenes: per frame, the name of its scene.
         scene_types: per frame, the kind of its scene.
+        content: (top, bottom, left, right) of the part of every frame inside a border that belongs to no picture, in
+            rows and columns; None where there is no border.
         description: what a training record says of the data: JSON values, at least its name ('file') and 'frames'.
     """
 
     path: Path
     scenes: Sequence[str]
     scene_types: Sequence[str]
+    content: tuple[int, int, int, int] | None
     description: dict[str, Any]
 
     def __len__(self) -> int: ...
@@ -37,7 +43,7 @@ class Source(Protocol):
 
 
 # By name; the first that recognises a path opens it.
-SOURCES: dict[str, Any] = {"nyu": NyuFile}
+SOURCES: dict[str, Any] = {"prepared": PreparedFolder, "nyu": NyuFile, "pairs": PairFolder, "tum": TumFolder}
 
 
 def open_source(path: str | Path, depth: str = "depths") -> Source:

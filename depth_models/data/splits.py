@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from depth_models.data.official import official_test
 from depth_models.errors import DepthModelsError
+
+NYU_FRAMES = 1449
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,38 @@ class Split:
             raise DepthModelsError(f"unknown part {name!r} of a split; expected train, val, test or all")
         return getattr(self, name)
 
+    def to_dict(self) -> dict[str, list[int]]:
+        """The indices of each part by its name, for a record in JSON."""
+        return {name: list(self.part(name)) for name in ("train", "val", "test")}
+
+
+def _check_frames(scenes: Sequence[str]) -> None:
+    if len(scenes) != NYU_FRAMES:
+        raise DepthModelsError(
+            f"this split is of NYU Depth V2's {NYU_FRAMES} labelled frames, and the data has {len(scenes)}; "
+            "use split 'scene', or see with depth-models data check whether the file is whole"
+        )
+
 
 def _in_file_order(*sizes: int) -> Callable[[Sequence[str]], Split]:
     def split(scenes: Sequence[str]) -> Split:
-        if len(scenes) != sum(sizes):
-            raise DepthModelsError(
-                f"this split is of NYU Depth V2's {sum(sizes)} labelled frames, and the data has {len(scenes)}; "
-                "use split 'scene'"
-            )
+        _check_frames(scenes)
         first, second, _ = np.cumsum(sizes)
         numbers = tuple(range(len(scenes)))
         return Split(numbers[:first], numbers[first:second], numbers[second:])
 
     return split
+
+
+def _official(scenes: Sequence[str]) -> Split:
+    """NYU's own 654 test frames; of its 795 others, every tenth scene validates and the rest train."""
+    _check_frames(scenes)
+    test = official_test()
+    others = sorted(set(range(NYU_FRAMES)) - set(test))
+    names = list(dict.fromkeys(scenes[index] for index in others))
+    held_out = set(names[9::10])
+    train = tuple(index for index in others if scenes[index] not in held_out)
+    return Split(train, tuple(index for index in others if scenes[index] in held_out), test)
 
 
 def _by_scene(scenes: Sequence[str]) -> Split:
@@ -58,6 +80,7 @@ def _by_scene(scenes: Sequence[str]) -> Split:
 SPLITS: dict[str, Callable[[Sequence[str]], Split]] = {
     "paper": _in_file_order(960, 240, 249),  # the paper's 1040 / 240 / 249 sums to 1529; this sums to 1449
     "paper-code": _in_file_order(1040, 260, 149),  # what the paper's published code has
+    "official": _official,
     "scene": _by_scene,
 }
 
@@ -66,7 +89,9 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
     """Divide a data set.
 
     Args:
-        name: 'paper' and 'paper-code' (NYUv2's 1449 frames, in file order) or 'scene' (any data; scenes disjoint).
+        name: 'paper' and 'paper-code' (NYUv2's 1449 frames, in file order), 'official' (NYU's own 654 test frames; its
+            795 training frames are divided by scene, about nine to one, as a run chooses its epoch on others than it
+            trains on) or 'scene' (any data; no scene is in two parts).
         scenes: the scene of each frame.
 
     Raises:

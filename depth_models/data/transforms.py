@@ -74,6 +74,16 @@ class Augmentation:
         return rgb
 
 
+def mask_border(sample: Sample, content: tuple[int, int, int, int] | None) -> Sample:
+    """The sample with no valid depth outside (top, bottom, left, right) in rows and columns; None leaves all."""
+    if content is None:
+        return sample
+    top, bottom, left, right = content
+    valid = np.zeros_like(sample.valid)
+    valid[top:bottom, left:right] = sample.valid[top:bottom, left:right]
+    return Sample(sample.rgb, sample.depth, valid, sample.camera)
+
+
 def _window(sample: Sample, size: float, place: np.ndarray) -> Sample:
     """A window of `size` (0 to 1) of the image's, at `place` (y, x in 0 to 1) between its extreme positions."""
     height, width = sample.valid.shape
