@@ -12,7 +12,8 @@ _RUNS = """
 
 def official_test() -> tuple[int, ...]:
     """Indices, from 0, of the 654 test frames."""
-    frames, indices = 0, []
+    frames = 0
+    indices: list[int] = []
     for number, length in enumerate(map(int, _RUNS.split())):
         if number % 2 == 0:
             indices += range(frames, frames + length)

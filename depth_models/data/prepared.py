@@ -7,7 +7,6 @@ prepared.json with everything else. A depth is kept to 0.1 mm up to 13.107 m; be
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import zlib
@@ -18,13 +17,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from depth_models.data.manifest import MANIFEST, METRES_PER_UNIT, VERSION, array_layout, read_manifest, save_manifest
 from depth_models.data.nyu import NyuFile, frame_blocks, open_hdf5
 from depth_models.errors import DepthModelsError
 from depth_models.types import Camera, Sample
 
-MANIFEST = "prepared.json"
-VERSION = 1  # of this layout
-METRES_PER_UNIT = 0.0002
 FARTHEST_M = METRES_PER_UNIT * np.iinfo(np.uint16).max
 
 Progress = Callable[[int, int], None]
@@ -40,6 +37,7 @@ class PreparedFolder:
     Attributes:
         path, scenes, scene_types, size, content, description: as of the `NyuFile` that it was made from, so that a
             training goes on whether it reads the file or the folder.
+        beyond: by depth array, how many pixels became invalid for being too far.
         names: per frame, the name of its picture in NYUv2's raw data; empty where the file had none.
 
     Raises:
@@ -58,6 +56,7 @@ class PreparedFolder:
             raise DepthModelsError(f"{path}: no {depth} in this folder; it has {', '.join(manifest['truths'])}")
         self.size = (manifest["height"], manifest["width"])
         self.scenes, self.scene_types, self.names = manifest["scenes"], manifest["scene_types"], manifest["names"]
+        self.beyond: dict[str, int] = manifest["beyond"]
         self.content: tuple[int, int, int, int] | None = None
         if manifest["content"]:
             top, bottom, left, right = manifest["content"]
@@ -80,8 +79,8 @@ class PreparedFolder:
         units = maps[self._depth][index]
         depth = units * np.float32(METRES_PER_UNIT)
         height, width = self.size
-        camera = Camera(*self._manifest["intrinsics"][index], width, height)
-        return Sample(np.array(maps["rgb"][index]), depth, units > 0, camera)
+        fx, fy, cx, cy = self._manifest["intrinsics"][index]
+        return Sample(np.array(maps["rgb"][index]), depth, units > 0, Camera(fx, fy, cx, cy, width, height))
 
     def defects(self, index: int) -> list[str]:
         """Names of the files whose bytes of frame number `index` are not those that were written."""
@@ -96,7 +95,7 @@ class PreparedFolder:
 
     def _map(self, name: str) -> np.ndarray:
         path = self.path / f"{name}.npy"
-        shape, dtype = _layout(self._manifest, name)
+        shape, dtype = array_layout(self._manifest, name)
         try:
             array = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as error:
@@ -119,7 +118,7 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
     Args:
         source_path: the .mat file, with `depths` and, if it has them, `rawDepths`.
         out: the folder.
-        progress: called with frames done and frames in all after each block; not at all where all is done.
+        progress: called with frames done and frames in all, at the start and after each block.
 
     Returns:
         The folder.
@@ -133,6 +132,7 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
     done, frames = manifest["done"], manifest["frames"]
     if done == frames:
         return out
+    progress(done, frames)
     file = open_hdf5(source_path)
     arrays = {"rgb": "images"} | {name: name for name in manifest["truths"]}
     try:
@@ -152,6 +152,12 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
             "command goes on from there"
         ) from error
     return out
+
+
+def is_prepared(source_path: str | Path, out: str | Path) -> bool:
+    """Has `prepare` nothing to do? It raises as `prepare` does."""
+    manifest = _manifest(Path(source_path), Path(out))
+    return manifest["done"] == manifest["frames"]
 
 
 def _write(file: BinaryIO, frames: Iterator[np.ndarray], manifest: dict[str, Any], name: str) -> None:
@@ -186,35 +192,6 @@ def encode_depth(metres: np.ndarray) -> np.ndarray:
     return np.where((units >= 1) & (units <= np.iinfo(np.uint16).max), units, 0).astype(np.uint16)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """prepared.json of a folder.
-
-    Raises:
-        DepthModelsError: not readable, not of this layout, or of another version of it.
-    """
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text())
-        version = manifest["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DepthModelsError(
-            f"{path}: not the record of a prepared folder ({error}); remove {folder}, prepare again"
-        ) from error
-    if version != VERSION:
-        raise DepthModelsError(
-            f"{folder}: prepared in version {version} of the layout, and this package reads version {VERSION}; "
-            "remove it and run depth-models data prepare again"
-        )
-    return manifest
-
-
-def save_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Replace prepared.json, which is whole at every moment."""
-    temporary = folder / f".{MANIFEST}"
-    temporary.write_text(json.dumps(manifest))
-    temporary.replace(folder / MANIFEST)
-
-
 def _manifest(source_path: Path, out: Path) -> dict[str, Any]:
     """The folder's own, which must be of this file; or the one to begin with."""
     source = NyuFile(source_path)
@@ -244,14 +221,9 @@ def _manifest(source_path: Path, out: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _layout(manifest: dict[str, Any], name: str) -> tuple[tuple[int, ...], np.dtype]:
-    shape = (manifest["frames"], manifest["height"], manifest["width"])
-    return ((*shape, 3), np.dtype(np.uint8)) if name == "rgb" else (shape, np.dtype("<u2"))
-
-
 def _open_array(path: Path, manifest: dict[str, Any], name: str) -> BinaryIO:
     """An array's file where its next frame goes. Written, not memory-mapped: a full disk would kill the process."""
-    shape, dtype = _layout(manifest, name)
+    shape, dtype = array_layout(manifest, name)
     file = path.open("r+b" if path.exists() else "w+b")
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
