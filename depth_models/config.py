@@ -27,7 +27,8 @@ class Optimisation:
         lr: learning rate of everything but the encoder.
         encoder_lr: of the encoder, where it is not frozen; 0 means `lr`.
         weight_decay: of 'adamw'.
-        schedule: 'constant' (the paper's), or 'cosine' down to a hundredth.
+        schedule: 'constant' (the paper's), 'cosine' down to a hundredth, or 'one_cycle' (up over the first three tenths
+            of the run, then down to nothing).
         warmup_steps: steps over which the rate rises from 0.
         clip_norm: gradients are scaled down to this norm; 0 leaves them.
         ema: decay of the exponential moving average of the weights that validation and the checkpoint use; 0 for none.
@@ -44,7 +45,7 @@ class Optimisation:
 
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, ("adam", "adamw"))
-        _one_of("schedule", self.schedule, ("constant", "cosine"))
+        _one_of("schedule", self.schedule, ("constant", "cosine", "one_cycle"))
         others = (self.encoder_lr, self.weight_decay, self.clip_norm, self.warmup_steps)
         if self.lr <= 0 or not 0 <= self.ema < 1 or min(others) < 0:
             raise DepthModelsError(f"optimisation needs lr > 0, ema in 0 to 1, and no negative value; got {self}")
@@ -63,10 +64,15 @@ class TrainConfig:
         augmentation: see `Augmentation`.
         loss: weight by name, see `depth_models.losses`.
         optimisation: see `Optimisation`.
-        batch_size, epochs: training samples per step, passes over the training part.
-        precision: 'fp32' or 'bf16': the type of the convolutions.
+        batch_size: training samples that the network sees at once, over all processes.
+        accumulate: batches per step, which together make its gradient.
+        epochs: passes over the training part.
+        precision: 'fp32', 'bf16' or, with a GPU, 'fp16': the type of the convolutions.
+        compile: translate the network with `torch.compile`, which takes a minute and needs a C++ compiler.
         seed: of the weights, the order and the augmentation.
         workers: loader processes.
+        keep_every: epochs between checkpoints that are kept, beside the best and the last; 0 for none.
+        tensorboard: whether curves and pictures are written for TensorBoard.
         init: checkpoint to begin with, a bundled name or a file, for fine-tuning; '' begins with `options`' weights.
     """
 
@@ -79,20 +85,23 @@ class TrainConfig:
     loss: dict[str, float] = field(default_factory=lambda: {"smooth_l1": 1.0})
     optimisation: Optimisation = field(default_factory=Optimisation)
     batch_size: int = 4
+    accumulate: int = 1
     epochs: int = 20
     precision: str = "fp32"
+    compile: bool = False
     seed: int = 0
     workers: int = 1
+    keep_every: int = 0
+    tensorboard: bool = True
     init: str = ""
 
     def __post_init__(self) -> None:
         _one_of("depth", self.depth, ("depths", "rawDepths"))
-        _one_of("precision", self.precision, ("fp32", "bf16"))
-        if self.batch_size < 1 or self.epochs < 1 or self.workers < 0 or self.seed < 0:
-            raise DepthModelsError(
-                "batch_size and epochs must be 1 or more, workers and seed 0 or more; got "
-                f"batch_size={self.batch_size}, epochs={self.epochs}, workers={self.workers}, seed={self.seed}"
-            )
+        _one_of("precision", self.precision, ("fp32", "bf16", "fp16"))
+        for least, names in ((1, ("batch_size", "accumulate", "epochs")), (0, ("workers", "seed", "keep_every"))):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise DepthModelsError(f"{name} must be {least} or more, got {getattr(self, name)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON; `from_dict` rebuilds an equal configuration."""
@@ -181,7 +190,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is dict and isinstance(value, dict):
         return {str(name): _value(get_args(kind)[1], item, f"{where}: {name}") for name, item in value.items()}
     kind = get_origin(kind) or kind
-    if kind in (str, int, float, dict) and type(value) is not kind:
+    if kind in (str, int, float, bool, dict) and type(value) is not kind:
         raise DepthModelsError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value
 

@@ -14,11 +14,14 @@ from depth_models.config import TrainConfig
 from depth_models.errors import DepthModelsError
 from depth_models.files import written_whole
 
-_FREE = {"workers"}  # settings that do not change what a run computes
+_FREE = {"workers", "keep_every", "tensorboard"}  # settings that do not change what a run computes
 
 
 class RunFolder:
-    """config.yaml, log.jsonl (an event a line), state.pt, best.safetensors and last.safetensors in one folder.
+    """What a run leaves.
+
+    config.yaml, split.json (its name, and the frames of each part), log.jsonl (an event a line), best.safetensors,
+    last.safetensors, those of epochs that are kept, state.pt (to go on from) and tensorboard/.
 
     Args:
         path: the folder; made when the run claims it.
@@ -27,10 +30,19 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.best, self.last = path / "best.safetensors", path / "last.safetensors"
-        self._log, self._state = path / "log.jsonl", path / "state.pt"
+        self.log_file, self.board = path / "log.jsonl", path / "tensorboard"
+        self._state = path / "state.pt"
 
-    def claim(self, config: TrainConfig) -> None:
+    def kept(self, epoch: int) -> Path:
+        """The checkpoint of an epoch, for a run that keeps some."""
+        return self.path / f"epoch_{epoch:04d}.safetensors"
+
+    def claim(self, config: TrainConfig, split: dict[str, Any]) -> None:
         """Make the folder this run's, or see that it holds a run of the same configuration.
+
+        Args:
+            config: the run's.
+            split: the run's, as JSON values.
 
         Raises:
             DepthModelsError: it holds another run, or cannot be written.
@@ -46,6 +58,8 @@ class RunFolder:
                 )
         with written_whole(path) as temporary:
             temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False))
+        with written_whole(self.path / "split.json") as temporary:
+            temporary.write_text(json.dumps(split) + "\n")
 
     def log(self, event: dict[str, Any]) -> None:
         """Append an event.
@@ -54,11 +68,11 @@ class RunFolder:
             DepthModelsError: it cannot be written; what is there stays.
         """
         try:
-            with self._log.open("a") as file:
+            with self.log_file.open("a") as file:
                 file.write(json.dumps(event) + "\n")
         except OSError as error:
             raise DepthModelsError(
-                f"{self._log}: cannot be written ({error.strerror}); make room, and the same command goes on"
+                f"{self.log_file}: cannot be written ({error.strerror}); make room, and the same command goes on"
             ) from error
 
     def save(self, state: dict[str, Any]) -> None:
@@ -72,17 +86,17 @@ class RunFolder:
         with written_whole(self._state) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
-    def load(self, device: str) -> dict[str, Any] | None:
-        """The state that was saved last, or None; events that came after it are taken out of the log.
+    def load(self) -> dict[str, Any] | None:
+        """The state that was saved last, on the CPU, or None; events that came after it are taken out of the log.
 
         Raises:
             DepthModelsError: the state cannot be read.
         """
         if not self._state.is_file():
-            self._log.unlink(missing_ok=True)
+            self.log_file.unlink(missing_ok=True)
             return None
         try:
-            state = torch.load(self._state, map_location=device, weights_only=True)
+            state = torch.load(self._state, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises many classes on a broken file
             raise DepthModelsError(
                 f"{self._state}: cannot be read ({error}); remove {self.path} to begin anew"
@@ -91,8 +105,8 @@ class RunFolder:
         return state
 
     def _trim_log(self, step: int) -> None:
-        lines = self._log.read_text().splitlines() if self._log.is_file() else []
-        with written_whole(self._log) as temporary:
+        lines = self.log_file.read_text().splitlines() if self.log_file.is_file() else []
+        with written_whole(self.log_file) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines if _step(line) <= step))
 
 

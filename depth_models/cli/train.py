@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from depth_models.cli.arguments import add_json
 
+if TYPE_CHECKING:
+    from depth_models.config import TrainConfig
+
 HELP = "train a network, or go on with a run that was stopped"
+_SHOWN = ("abs_rel", "delta1", "rmse")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to train, on what, where to."""
-    parser.add_argument(
-        "config", metavar="CONFIG", help="YAML file, or a shipped one by name: baseline, unet, fpn, ..."
+    parser.epilog = (
+        "In several processes: torchrun --standalone --nproc-per-node 2 -m depth_models train ...; batch_size is then "
+        "that of all of them together."
     )
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("name", metavar="NAME", nargs="?", help="a shipped configuration: baseline, unet, fpn, ...")
+    which.add_argument("--config", metavar="FILE", help="a configuration of your own, or a run's config.yaml")
     parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; one that is there goes on")
     parser.add_argument(
@@ -26,31 +35,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train to the end."""
-    import json
     import shlex
-    import sys
-
-    from tqdm import tqdm
 
     from depth_models.config import TrainConfig
+    from depth_models.distributed import process_group, rank
     from depth_models.training import train
 
-    config = TrainConfig.load(args.config, args.set)
-    with tqdm(unit="step", dynamic_ncols=True) as bar:
-
-        def progress(event: dict[str, Any]) -> None:
-            if bar.total is None:  # a run that goes on begins where it stopped
-                bar.total, bar.initial, bar.n = event["steps"], event["step"] - 1, event["step"] - 1
-            bar.update(event["step"] - bar.n)
-            bar.set_postfix(epoch=f"{event['epoch']:.2f}", loss=f"{event['loss']:.3f}", refresh=False)
-            if "val" in event:
-                values = {k: event["val"][k] for k in ("abs_rel", "delta1", "rmse")}
-                numbers = ", ".join(f"{k} {v:.3f}" for k, v in values.items())
-                line = f"epoch {event['epoch']:.0f}: validation loss {event['val_loss']:.4f}, {numbers}"
-                bar.write(line, file=sys.stderr)
-
-        words = ["depth-models", "train", args.config, "--data", args.data, "--out", args.out]
-        words += [word for change in args.set for word in ("--set", change)]
-        best = train(config, args.data, args.out, progress, shlex.join(map(str, words)))
-    print(json.dumps({"checkpoint": str(best)}) if args.json else best)
+    config, began_s = TrainConfig.load(args.config or args.name, args.set), time.monotonic()
+    words = ["depth-models", "train", *(["--config", args.config] if args.config else [args.name])]
+    words += ["--data", args.data, "--out", args.out]
+    words += [word for change in args.set for word in ("--set", change)]
+    with process_group():
+        first = rank() == 0
+        with _Bar(config, hidden=not first) as bar:
+            train(config, args.data, args.out, bar.show, shlex.join(map(str, words)))
+    if first:
+        _summarise(args.out, time.monotonic() - began_s, args.json)
     return 0
+
+
+class _Bar:
+    """Progress on stderr: frames, time left, frames a second, epoch, loss, memory; a line for every epoch."""
+
+    def __init__(self, config: TrainConfig, hidden: bool) -> None:
+        from tqdm import tqdm
+
+        self._frames = config.batch_size * config.accumulate
+        self._bar = tqdm(unit="frame", dynamic_ncols=True, disable=hidden)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """An event of `train`."""
+        import sys
+
+        bar, done = self._bar, event["step"] * self._frames
+        if bar.total is None:  # a run that goes on begins where it stopped
+            bar.total = event["steps"] * self._frames
+            bar.initial = bar.n = done - self._frames
+        bar.update(done - bar.n)
+        values = {"epoch": f"{event['epoch']:.2f}", "loss": f"{event['loss']:.3f}", "memory": f"{_memory_gb():.1f} GB"}
+        bar.set_postfix(values, refresh=False)
+        if "val" in event:
+            line = f"epoch {event['epoch']:.0f}: validation loss {event['val_loss']:.4f}, {_shown(event['val'])}"
+            bar.write(line, file=sys.stderr)
+
+
+def _memory_gb() -> float:
+    """The most that this process has held: of the GPU's memory where there is one, else of the machine's."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def _shown(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {metrics[name]:.3f}" for name in _SHOWN)
+
+
+def _summarise(out: Path, time_s: float, as_json: bool) -> None:
+    """What the run left, and its best epoch."""
+    import json
+
+    from depth_models.checkpoint import Checkpoint
+    from depth_models.run_folder import RunFolder
+
+    folder = RunFolder(out)
+    record = Checkpoint.load(folder.best).record
+    if as_json:
+        paths = {"checkpoint": folder.best, "last": folder.last, "log": folder.log_file, "folder": out}
+        numbers = {"steps": record["steps"], "val": record["val"], "time_s": round(time_s, 1)}
+        print(json.dumps({**{name: str(path) for name, path in paths.items()}, **numbers}, indent=2))
+        return
+    print(f"best   {folder.best}  (after {record['steps']} steps: {_shown(record['val'])} on the validation part)")
+    print(f"last   {folder.last}")
+    print(f"log    {folder.log_file}")
+    if folder.board.is_dir():
+        print(f"curves tensorboard --logdir {folder.board}")
+    print(f"time   {time_s:.0f} s")

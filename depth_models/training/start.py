@@ -1,0 +1,61 @@
+"""What a run begins with: its network, and the frames that it learns from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from depth_models.checkpoint import Checkpoint, find_checkpoint
+from depth_models.config import TrainConfig
+from depth_models.data.sources import Source
+from depth_models.data.splits import Split, make_split
+from depth_models.distributed import world_size
+from depth_models.errors import DepthModelsError
+from depth_models.networks import create_network
+from depth_models.networks.registry import DepthNetwork
+
+
+def first_network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
+    """The network to begin with, and the record of the checkpoint that it comes from ({} where there is none).
+
+    What carries no weight, such as the rate of dropout, may differ from the checkpoint's.
+
+    Raises:
+        DepthModelsError: network, options or checkpoint cannot be used, or do not agree.
+    """
+    if not config.init:
+        return create_network(config.network, **config.options), {}
+    options = {name: value for name, value in config.options.items() if name != "encoder_weights"}
+    network, checkpoint = create_network(config.network, **options), Checkpoint.load(find_checkpoint(config.init))
+    trained = checkpoint.build()
+    own, theirs = network.state_dict(), trained.state_dict()
+    if {name: t.shape for name, t in own.items()} != {name: t.shape for name, t in theirs.items()}:
+        raise DepthModelsError(
+            f"init {config.init!r} is a {trained.name!r} with {trained.config}, and the configuration a "
+            f"{network.name!r} with {network.config}; make network and options agree"
+        )
+    network.load_state_dict(theirs)
+    return network, {"checkpoint": config.init, "record": checkpoint.record}
+
+
+def usable_split(config: TrainConfig, source: Source) -> Split:
+    """The configuration's split of the data.
+
+    Raises:
+        DepthModelsError: it is not for this data; it has too few frames to take a step or to validate; its batches
+            cannot be dealt to the processes.
+    """
+    split = make_split(config.split, source.scenes)
+    what, step = f"{source.path}: split {config.split!r}", config.batch_size * config.accumulate
+    if len(split.train) < step:
+        kind = "batch" if config.accumulate == 1 else f"step ({config.accumulate} batches of {config.batch_size})"
+        raise DepthModelsError(
+            f"{what} trains on {len(split.train)} frames, fewer than one {kind} of {step}; lower batch_size"
+        )
+    if not split.val:
+        raise DepthModelsError(f"{what} has no frame to validate on; give it more scenes (ten or more)")
+    if config.batch_size % world_size():
+        raise DepthModelsError(
+            f"batch_size is {config.batch_size} over all processes, and cannot be dealt evenly to {world_size()}; "
+            f"give a multiple, such as --set batch_size={world_size()}"
+        )
+    return split
