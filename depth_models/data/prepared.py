@@ -132,12 +132,12 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
     done, frames = manifest["done"], manifest["frames"]
     if done == frames:
         return out
-    progress(done, frames)
     file = open_hdf5(source_path)
     arrays = {"rgb": "images"} | {name: name for name in manifest["truths"]}
     try:
         out.mkdir(parents=True, exist_ok=True)
         save_manifest(out, manifest)
+        progress(done, frames)
         with ExitStack() as stack:
             files = {name: stack.enter_context(_open_array(out / f"{name}.npy", manifest, name)) for name in arrays}
             for block in frame_blocks(file, list(arrays.values()), done):

@@ -1,0 +1,263 @@
+"""A prepared folder gives what its file gives, whatever stopped the preparing, and is refused where it is not whole."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("h5py")
+
+from mat_files import nyu_arrays, write_mat
+
+from depth_models import DepthModelsError, Preprocess
+from depth_models.data.loading import PreparedSet, ShuffledBatches, load
+from depth_models.data.nyu import NyuFile
+from depth_models.data.prepared import FARTHEST_M, PreparedFolder, encode_depth, prepare
+from depth_models.data.sources import open_source
+from depth_models.data.transforms import Augmentation
+
+FRAMES, BLOCK = 40, 8
+
+
+@pytest.fixture(scope="module")
+def mat(tmp_path_factory):
+    """Chunks over 7 frames, so that no block is of whole chunks."""
+    return write_mat(tmp_path_factory.mktemp("mat") / "nyu.mat", chunk_frames=7, **nyu_arrays(FRAMES))
+
+
+@pytest.fixture(scope="module")
+def folder(mat, tmp_path_factory):
+    return prepare(mat, tmp_path_factory.mktemp("prepared") / "out")
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("depth", ["depths", "rawDepths"])
+def test_its_frames_are_the_files(mat, folder, depth):
+    file, prepared = NyuFile(mat, depth), open_source(folder, depth)
+    assert isinstance(prepared, PreparedFolder)
+    assert len(prepared) == FRAMES
+    for name in ("size", "scenes", "scene_types", "content", "description"):
+        assert getattr(prepared, name) == getattr(file, name)
+    assert prepared.names == nyu_arrays(FRAMES)["rawRgbFilenames"]
+    for index in (FRAMES - 1, 0, 9):
+        ours, theirs = prepared[index], file[index]
+        np.testing.assert_array_equal(ours.rgb, theirs.rgb)
+        np.testing.assert_array_equal(ours.valid, theirs.valid)
+        assert ours.valid.all() == (depth == "depths")
+        assert ours.depth.dtype == np.float32
+        np.testing.assert_allclose(ours.depth[ours.valid], theirs.depth[ours.valid], rtol=0, atol=1.01e-4)
+        assert ours.camera == theirs.camera
+
+
+def test_depth_is_kept_to_a_tenth_of_a_millimetre_and_invalid_beyond_the_range():
+    metres = np.random.default_rng(0).uniform(0.001, FARTHEST_M, 100_000).astype(np.float32)
+    back = encode_depth(metres).astype(np.float64) * 0.0002
+    assert 0.99e-4 < np.abs(back - metres).max() <= 1.01e-4  # 0.1 mm, and the rounding of float32
+    assert pytest.approx(13.107) == FARTHEST_M
+    odd = np.array([0, -1, np.nan, np.inf, 13.108, 100, 0.00005, 0.0002, 13.107], np.float32)
+    assert encode_depth(odd).tolist() == [0] * 7 + [1, 65535]
+
+
+def test_depth_that_is_too_far_is_counted(tmp_path):
+    arrays = nyu_arrays(3)
+    arrays["depths"][1, :2, :2] = 20.0
+    prepared = PreparedFolder(prepare(write_mat(tmp_path / "far.mat", **arrays), tmp_path / "out"))
+    assert prepared.beyond == {"depths": 4, "rawDepths": 0}
+    assert (~prepared[1].valid).sum() == 4
+
+
+def test_a_file_without_raw_depth_has_one_truth(tmp_path):
+    arrays = nyu_arrays(3)
+    del arrays["rawDepths"], arrays["rawRgbFilenames"]
+    folder = prepare(write_mat(tmp_path / "one.mat", **arrays), tmp_path / "out")
+    assert PreparedFolder(folder).names == []
+    with pytest.raises(DepthModelsError, match="no rawDepths in this folder; it has depths"):
+        PreparedFolder(folder, "rawDepths")
+
+
+def test_nyus_border_is_known_to_the_folder_too(tmp_path):
+    arrays = nyu_arrays(1, 480, 640)
+    del arrays["intrinsics"]
+    mat = write_mat(tmp_path / "nyu.mat", **arrays)
+    prepared = PreparedFolder(prepare(mat, tmp_path / "out"))
+    assert prepared.content == NyuFile(mat).content == (44, 471, 40, 601)
+    assert prepared[0].camera == NyuFile(mat)[0].camera
+
+
+def test_a_second_prepare_does_nothing(mat, folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    calls = []
+    assert prepare(mat, folder, lambda *numbers: calls.append(numbers)) == folder
+    assert calls == []
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_progress_is_told_at_the_start_and_after_each_block(mat, tmp_path, monkeypatch):
+    monkeypatch.setattr("depth_models.data.nyu._BLOCK_FRAMES", BLOCK)
+    calls = []
+    prepare(mat, tmp_path / "out", lambda *numbers: calls.append(numbers))
+    assert calls == [(done, FRAMES) for done in range(0, FRAMES + 1, BLOCK)]
+
+
+CHILD = """
+import os, resource, signal, sys
+from depth_models.data import nyu, prepared
+from depth_models.errors import DepthModelsError
+
+nyu._BLOCK_FRAMES = 8
+mat, out, how, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+written = 0
+encode = prepared.encode_depth
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def encode_or_die(frame):
+    global written
+    written += 1
+    if how == "frame" and written == number:
+        die()
+    return encode(frame)
+
+prepared.encode_depth = encode_or_die
+if how == "limit":
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
+try:
+    prepared.prepare(mat, out, lambda done, frames: die() if how == "block" and done == number else None)
+except DepthModelsError as error:
+    print(error)
+"""
+
+
+def child(*arguments):
+    command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(("how", "number"), [("block", 0), ("block", 24), ("frame", 1), ("frame", 29), ("frame", 75)])
+def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_bytes(mat, folder, tmp_path, how, number):
+    assert child(mat, tmp_path / "out", how, number).returncode == -9
+    done = json.loads((tmp_path / "out" / "prepared.json").read_text())["done"]
+    assert done == {("block", 24): 24, ("frame", 29): 8, ("frame", 75): 32}.get((how, number), 0)
+    with pytest.raises(DepthModelsError, match=f"half written, {done} of 40 frames; go on with depth-models data prep"):
+        open_source(tmp_path / "out")
+    first = []
+    prepare(mat, tmp_path / "out", lambda done, frames: first.append(done))
+    assert first[0] == done
+    assert content(tmp_path / "out") == content(folder)
+
+
+def test_a_full_disk_is_a_clear_error_and_what_is_done_stays(mat, folder, tmp_path):
+    """With files limited to a size that the record fits into, and three of five blocks of pictures."""
+    done = child(mat, tmp_path / "out", "limit", 8000)
+    assert (
+        "out: cannot be written (File too large); 24 of 40 frames are done, and the same command goes on" in done.stdout
+    )
+    prepare(mat, tmp_path / "out")
+    assert content(tmp_path / "out") == content(folder)
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(mat, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DepthModelsError, match=r"file/out: cannot be written \(Not a directory\); 0 of 40 frames"):
+        prepare(mat, tmp_path / "file" / "out")
+
+
+def changed(folder, **values):
+    record = folder / "prepared.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda f: changed(f, version=0), "version 0 of the layout, and this package reads version 1; remove it"),
+        (lambda f: changed(f, done=16), "half written, 16 of 40 frames; go on with"),
+        (lambda f: (f / "prepared.json").write_text('{"vers'), "not the record of a prepared folder"),
+        (lambda f: (f / "prepared.json").write_text("[]"), "not the record of a prepared folder"),
+        (lambda f: (f / "rgb.npy").unlink(), r"rgb.npy: cannot be read .* remove .*, prepare again"),
+        (lambda f: (f / "depths.npy").write_bytes((f / "depths.npy").read_bytes()[:-1]), "depths.npy: cannot be read"),
+        (lambda f: np.save(f / "depths.npy", np.zeros((40, 8, 12), np.float32)), "float32 of .*, expected uint16 of"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused_with_the_reason(copy, damage, reason):
+    damage(copy)
+    with pytest.raises(DepthModelsError, match=reason) as caught:
+        open_source(copy)
+    assert str(copy) in str(caught.value)
+
+
+def test_an_unfinished_folder_that_lost_bytes_does_not_go_on(mat, copy):
+    changed(copy, done=16)
+    (copy / "rgb.npy").write_bytes((copy / "rgb.npy").read_bytes()[:1000])
+    with pytest.raises(DepthModelsError, match=r"rgb.npy: shorter than its 16 frames"):
+        prepare(mat, copy)
+
+
+def test_another_file_is_not_prepared_into_the_folder(mat, copy, tmp_path):
+    other = write_mat(tmp_path / "other.mat", **nyu_arrays(3))
+    with pytest.raises(DepthModelsError, match=r"holds frames of .*nyu.mat.*, and not of .*other.mat"):
+        prepare(other, copy)
+    (copy / "prepared.json").unlink()
+    with pytest.raises(DepthModelsError, match=r"has a rgb.npy of something else"):
+        prepare(mat, copy)
+
+
+def test_a_changed_byte_is_found_in_its_frame_and_file(copy):
+    data = bytearray((copy / "rawDepths.npy").read_bytes())
+    data[-1] ^= 1
+    (copy / "rawDepths.npy").write_bytes(data)
+    prepared = PreparedFolder(copy)
+    found = {index: prepared.defects(index) for index in range(FRAMES)}
+    assert found == dict.fromkeys(range(FRAMES - 1), []) | {FRAMES - 1: ["rawDepths.npy"]}
+
+
+def test_a_reader_is_sent_to_another_process_without_its_arrays(folder):
+    prepared = PreparedFolder(folder)
+    rgb = prepared[3].rgb
+    sent = pickle.dumps(prepared)
+    assert len(sent) < 20_000 < (folder / "rgb.npy").stat().st_size // 2 * 10
+    np.testing.assert_array_equal(pickle.loads(sent)[3].rgb, rgb)
+
+
+def test_the_same_seed_gives_the_same_bytes_with_0_1_and_2_workers(folder):
+    pre = Preprocess(8, 12, (0.5,) * 3, (0.25,) * 3, focal_px=7.0)
+    data = PreparedSet(PreparedFolder(folder), pre, Augmentation(zoom=1.5, noise=0.1, tint=0.1), 3)
+    alone, one, two = (list(load(data, ShuffledBatches(range(20), 4, 2, 3), workers)) for workers in (0, 1, 2))
+    assert len(alone) == len(one) == len(two) == 10
+    for batches in zip(alone, one, two, strict=True):
+        for tensors in zip(*batches, strict=True):
+            assert torch.equal(tensors[0], tensors[1])
+            assert torch.equal(tensors[0], tensors[2])
+
+
+@pytest.mark.slow
+def test_its_memory_does_not_grow_with_the_file(tmp_path):
+    """300 frames of NYUv2's size are 1 GB in the file's types."""
+    frames, (height, width) = 300, (480, 640)
+    arrays = nyu_arrays(1, height, width)
+    many = {name: values * frames if isinstance(values, list) else values for name, values in arrays.items()}
+    many = {k: v if isinstance(v, list) else np.broadcast_to(v, (frames, *v.shape[1:])) for k, v in many.items()}
+    mat = write_mat(tmp_path / "nyu.mat", chunk_frames=32, **many)
+    code = (
+        "import resource, sys; from depth_models.data.prepared import prepare; prepare(*sys.argv[1:])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    )
+    command = [sys.executable, "-c", code, mat, tmp_path / "out"]
+    peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert peak < 450e6
