@@ -1,4 +1,4 @@
-"""The reader of NYUv2's layout, against arrays that were put into a file by hand; and the named splits."""
+"""The reader of NYUv2's layout, against arrays that were put into a file by hand."""
 
 import pickle
 
@@ -8,43 +8,26 @@ import pytest
 pytest.importorskip("h5py")
 
 import h5py
+from mat_files import nyu_arrays, write_mat
 
 from depth_models import DepthModelsError
-from depth_models.data.nyu import NYU_CAMERA, NyuFile
-from depth_models.data.splits import SPLITS, make_split
+from depth_models.data.nyu import NYU_CAMERA, NyuFile, frame_blocks, open_hdf5
 
 FRAMES, HEIGHT, WIDTH = 3, 8, 12
 
 
 @pytest.fixture
 def arrays():
-    rng = np.random.default_rng(0)
-    return {
-        "rgb": rng.integers(0, 256, (FRAMES, HEIGHT, WIDTH, 3), dtype=np.uint8),
-        "depths": rng.uniform(0.5, 9, (FRAMES, HEIGHT, WIDTH)).astype(np.float32),
-        "intrinsics": rng.uniform(5, 9, (FRAMES, 4)),
-    }
+    return nyu_arrays(FRAMES, HEIGHT, WIDTH) | {
+        "scenes": ["kitchen_0001", "bath_1", "bath_1"], "sceneTypes": ["kitchen", "bath", "bath"],
+    }  # fmt: skip
 
 
 @pytest.fixture
 def path(tmp_path, arrays):
-    """As MATLAB writes it: axes reversed, strings as references to columns of UTF-16."""
     raw = arrays["depths"].copy()
     raw[0, 2, 3], raw[1, 0, 0] = 0.0, np.nan
-    with h5py.File(tmp_path / "nyu.mat", "w") as file:
-        file["images"] = arrays["rgb"].transpose(0, 3, 2, 1)
-        file["depths"], file["rawDepths"] = arrays["depths"].transpose(0, 2, 1), raw.transpose(0, 2, 1)
-        file["intrinsics"] = arrays["intrinsics"]
-        for name, texts in (
-            ("scenes", ["kitchen_0001", "bath_1", "bath_1"]),
-            ("sceneTypes", ["kitchen", "bath", "bath"]),
-        ):
-            references = []
-            for i, text in enumerate(texts):
-                file[f"#refs#/{name}{i}"] = np.array([[ord(c)] for c in text], np.uint16)
-                references.append(file[f"#refs#/{name}{i}"].ref)
-            file.create_dataset(name, data=np.array([references], dtype=object), dtype=h5py.ref_dtype)
-    return tmp_path / "nyu.mat"
+    return write_mat(tmp_path / "nyu.mat", **arrays | {"rawDepths": raw})
 
 
 def test_frames_come_back_as_they_were_put_in(path, arrays):
@@ -83,6 +66,7 @@ def test_without_intrinsics_the_camera_is_nyus_own_and_only_at_its_size(tmp_path
             del file[name]
             file.create_dataset(name, shape, "u1" if name == "images" else "f4")
     assert NyuFile(path)[0].camera == NYU_CAMERA
+    assert NyuFile(path).content == (44, 471, 40, 601)
     assert not NyuFile(path)[0].valid.any()  # all zero
 
 
@@ -103,6 +87,7 @@ def damaged(path, change):
         (lambda p: p.write_bytes(p.read_bytes()[: p.stat().st_size // 2]) and p, "cut short"),
         (lambda p: p.write_bytes(b"<!DOCTYPE html><html>404</html>") and p, "web page"),
         (lambda p: p.write_bytes(b"") or p, "cut short"),
+        (lambda p: p.write_bytes(b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(512)) and p, "save it with .*-v7.3"),
         (lambda p: p.with_name("absent.mat"), "no such data file"),
     ],
 )
@@ -113,27 +98,29 @@ def test_a_damaged_file_is_refused_by_name_and_reason(path, damage, reason):
     assert str(bad) in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("paper", (960, 240, 249)), ("paper-code", (1040, 260, 149))])
-def test_the_papers_splits_are_in_file_order(name, sizes):
-    split = make_split(name, ["scene"] * 1449)
-    assert (len(split.train), len(split.val), len(split.test)) == sizes
-    assert split.train + split.val + split.test == tuple(range(1449))
-    with pytest.raises(DepthModelsError, match="1449 labelled frames, and the data has 10"):
-        make_split(name, ["scene"] * 10)
+def test_only_nyus_own_frames_have_a_border(path):
+    assert NyuFile(path).content is None
 
 
-def test_the_scene_split_shares_no_scene_and_loses_no_frame():
-    scenes = [f"room_{i % 50}" for i in range(500)]
-    split = make_split("scene", scenes)
-    parts = [{scenes[i] for i in part} for part in (split.train, split.val, split.test)]
-    assert [len(p) for p in parts] == [40, 5, 5]
-    assert len(set.union(*parts)) == 50  # as many as in the three together: none is in two
-    assert split.part("all") == tuple(range(500))
-    assert split.part("val") == split.val
+def test_attributes_of_any_kind_are_plain_values_in_the_record(path):
+    with h5py.File(path, "a") as file:
+        file.attrs.update({"number": np.int64(3), "text": "a", "octets": np.bytes_("b"), "list": np.arange(2)})
+    assert NyuFile(path, "rawDepths").description == {
+        "file": "nyu.mat", "frames": 3, "depth": "rawDepths", "number": 3, "text": "a", "octets": "b", "list": [0, 1],
+    }  # fmt: skip
 
 
-def test_wrong_names_list_the_right_ones():
-    with pytest.raises(DepthModelsError, match=", ".join(SPLITS)):
-        make_split("papr", [])
-    with pytest.raises(DepthModelsError, match="train, val, test or all"):
-        make_split("scene", ["a"]).part("tset")
+def test_blocks_hold_whole_chunks_and_have_a_limit(tmp_path, monkeypatch):
+    file = open_hdf5(write_mat(tmp_path / "nyu.mat", chunk_frames=9, **nyu_arrays(40)))
+
+    def blocks(first=0):
+        return [(block.start, block.stop) for block in frame_blocks(file, ["images", "depths"], first)]
+
+    assert blocks() == [(0, 40)]
+    monkeypatch.setattr("depth_models.data.nyu._BLOCK_FRAMES", 4)
+    assert blocks() == [(0, 9), (9, 18), (18, 27), (27, 36), (36, 40)]
+    assert blocks(20) == [(20, 27), (27, 36), (36, 40)]
+    monkeypatch.setattr("depth_models.data.nyu._BLOCK_BYTES", 8 * 12 * 4 * 25)
+    assert blocks()[0] == (0, 9)
+    monkeypatch.setattr("depth_models.data.nyu._BLOCK_BYTES", 8 * 12 * 4 * 5)  # five frames of depth
+    assert blocks()[:2] == [(0, 5), (5, 10)]

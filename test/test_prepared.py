@@ -164,10 +164,8 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_bytes(mat, folde
 
 def test_a_full_disk_is_a_clear_error_and_what_is_done_stays(mat, folder, tmp_path):
     """With files limited to a size that the record fits into, and three of five blocks of pictures."""
-    done = child(mat, tmp_path / "out", "limit", 8000)
-    assert (
-        "out: cannot be written (File too large); 24 of 40 frames are done, and the same command goes on" in done.stdout
-    )
+    printed = child(mat, tmp_path / "out", "limit", 8000).stdout
+    assert "out: cannot be written (File too large); 24 of 40 frames are done, and the same command goes on" in printed
     prepare(mat, tmp_path / "out")
     assert content(tmp_path / "out") == content(folder)
 
@@ -224,26 +222,24 @@ def test_a_changed_byte_is_found_in_its_frame_and_file(copy):
     (copy / "rawDepths.npy").write_bytes(data)
     prepared = PreparedFolder(copy)
     found = {index: prepared.defects(index) for index in range(FRAMES)}
-    assert found == dict.fromkeys(range(FRAMES - 1), []) | {FRAMES - 1: ["rawDepths.npy"]}
+    assert found == {index: [] for index in range(FRAMES - 1)} | {FRAMES - 1: ["rawDepths.npy"]}
 
 
 def test_a_reader_is_sent_to_another_process_without_its_arrays(folder):
     prepared = PreparedFolder(folder)
     rgb = prepared[3].rgb
     sent = pickle.dumps(prepared)
-    assert len(sent) < 20_000 < (folder / "rgb.npy").stat().st_size // 2 * 10
+    assert len(sent) < 20_000  # the arrays have 27,000 bytes
     np.testing.assert_array_equal(pickle.loads(sent)[3].rgb, rgb)
 
 
-def test_the_same_seed_gives_the_same_bytes_with_0_1_and_2_workers(folder):
+def test_the_same_seed_gives_the_same_bytes_in_another_process(folder):
     pre = Preprocess(8, 12, (0.5,) * 3, (0.25,) * 3, focal_px=7.0)
     data = PreparedSet(PreparedFolder(folder), pre, Augmentation(zoom=1.5, noise=0.1, tint=0.1), 3)
-    alone, one, two = (list(load(data, ShuffledBatches(range(20), 4, 2, 3), workers)) for workers in (0, 1, 2))
-    assert len(alone) == len(one) == len(two) == 10
-    for batches in zip(alone, one, two, strict=True):
-        for tensors in zip(*batches, strict=True):
-            assert torch.equal(tensors[0], tensors[1])
-            assert torch.equal(tensors[0], tensors[2])
+    alone, sent = (list(load(data, ShuffledBatches(range(20), 4, 2, 3), workers)) for workers in (0, 1))
+    assert len(alone) == len(sent) == 10
+    for ours, theirs in zip(alone, sent, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
 @pytest.mark.slow
