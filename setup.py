@@ -13,6 +13,7 @@ NAME = "depth_estimation_ros"
 EXTRAS = {
     # Real ROS 2 (Kilted) as wheels, for machines without a ROS installation; a system ROS needs none of these.
     "ros": ["ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-common-interfaces", "rosbags"],
+    "bag": ["rosbags"],  # recorded bags, also without ROS
     "train": [
         "h5py",
         "matplotlib",

@@ -14,7 +14,8 @@ from importlib import import_module
 
 from depth_models.errors import DepthModelsError
 
-VERBS = ("networks", "weights", "data", "train", "evaluate", "predict")
+VERBS = ("networks", "weights", "data", "train", "evaluate", "predict", "bag")
+EXTRAS = {"rosbags": "bag"}  # of setup.py, by the package that it brings; others come with `train`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"depth-models {args.verb}: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:  # of an extra, which not every installation has
+        package = str(error.name).partition(".")[0]
         print(
-            f"depth-models {args.verb}: the Python package {error.name} is not installed; "
-            "pip install 'depth_estimation_ros[train]' brings it",
+            f"depth-models {args.verb}: the Python package {package} is not installed; "
+            f"pip install 'depth_estimation_ros[{EXTRAS.get(package, 'train')}]' brings it",
             file=sys.stderr,
         )
         return 1

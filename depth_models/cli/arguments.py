@@ -56,6 +56,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_predictor(parser: argparse.ArgumentParser) -> None:
     """The arguments of `DepthPredictor.from_checkpoint`."""
     parser.add_argument("checkpoint", metavar="CKPT", help="bundled name (`depth-models weights` lists them) or file")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """What runs the network, and how precisely."""
     parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     precisions = ("auto", "fp32", "fp16", "bf16")
     parser.add_argument("--precision", default="auto", choices=precisions, help="default: auto")
