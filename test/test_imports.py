@@ -24,6 +24,7 @@ LAYERS = [
     ["depth_models.networks.*"],
     ["depth_models.checkpoint", "depth_models.run_folder"],
     ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation"],
+    ["depth_models.experiments.*"],
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],
     ["depth_estimation_ros.fastdds", "depth_estimation_ros.declaration", "depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs", "depth_estimation_ros.bag.*"],

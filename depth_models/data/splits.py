@@ -15,7 +15,7 @@ NYU_FRAMES = 1449
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the frames of each part; they are disjoint, and together they are the whole data set."""
+    """Indices of the frames of each part, disjoint; together they are the whole data set, unless thinned."""
 
     train: tuple[int, ...]
     val: tuple[int, ...]
@@ -91,12 +91,19 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
     Args:
         name: 'paper' and 'paper-code' (NYUv2's 1449 frames, in file order), 'official' (NYU's own 654 test frames; its
             795 training frames are divided by scene, about nine to one, as a run chooses its epoch on others than it
-            trains on) or 'scene' (any data; no scene is in two parts).
+            trains on) or 'scene' (any data; no scene is in two parts). NAME/K, such as 'scene/4', takes every K-th frame
+            of each part of NAME and leaves the others out, for a trial on less.
         scenes: the scene of each frame.
 
     Raises:
         DepthModelsError: unknown name, or a split that is not for this data.
     """
-    if name not in SPLITS:
-        raise DepthModelsError(f"unknown split {name!r}; known splits: {', '.join(SPLITS)}")
-    return SPLITS[name](scenes)
+    whole, slash, step = name.partition("/")
+    if whole not in SPLITS or (slash and not (step.isdecimal() and int(step) > 0)):
+        raise DepthModelsError(
+            f"unknown split {name!r}; known splits: {', '.join(SPLITS)}, and thinned ones such as 'scene/4'"
+        )
+    split = SPLITS[whole](scenes)
+    if not slash:
+        return split
+    return Split(*(part[:: int(step)] for part in (split.train, split.val, split.test)))

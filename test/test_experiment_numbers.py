@@ -1,0 +1,171 @@
+"""The numbers that decide the paper's claims, each against a planted value."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from depth_models.experiments import findings, looks, table1
+from depth_models.experiments.curves import Curves, Overfitting, overfitting, read_curves, scatter, spikes
+from depth_models.types import Camera, Depth, Sample
+
+CAMERA = Camera(100.0, 100.0, 79.5, 59.5, 160, 120)
+
+
+def test_scatter_is_the_noises_share_whatever_the_trend():
+    epochs, rng = np.arange(4000), np.random.default_rng(0)
+    trend = 1 + np.exp(-epochs / 800)
+    assert scatter(trend) < 1e-4
+    noisy = trend + rng.normal(0, 0.05, len(epochs))
+    assert scatter(noisy) == pytest.approx(0.05 / trend.mean(), rel=0.05)
+    assert scatter(10 * noisy) == pytest.approx(scatter(noisy), rel=1e-9)
+    assert scatter([3.0, 2.0, 1.0]) == pytest.approx(0, abs=1e-12)
+    assert scatter([1.0, 2.0, 1.0]) == pytest.approx(math.sqrt(4 / 6) / (4 / 3))
+    assert math.isnan(scatter([1.0, 2.0]))
+
+
+def test_spikes_are_counted_where_the_norm_is_five_times_its_running_median():
+    norms = np.ones(108)
+    norms[[20, 60, 107]] = 5.0
+    norms[80] = 4.9
+    norms[3] = 50.0  # too early to have a median
+    assert spikes(norms) == pytest.approx(3 / 100)
+    falling = np.geomspace(1000, 1, 200)  # high at first, but never above what was before
+    assert spikes(falling) == 0
+    assert math.isnan(spikes(norms[:8]))
+
+
+def test_curves_are_read_from_a_log(tmp_path):
+    events = [{"step": i + 1, "loss": float(i), "grad_norm": 10.0 + i} for i in range(4)]
+    events[1] |= {"val_loss": 0.5, "val": {"mae": 1.0}}
+    events[3] |= {"val_loss": 0.4, "val": {"mae": 0.9}}
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    assert read_curves(tmp_path / "log.jsonl") == Curves(
+        [0.5, 2.5], [0.5, 0.4], [{"mae": 1.0}, {"mae": 0.9}], [10.0, 11.0, 12.0, 13.0]
+    )
+
+
+def test_overfitting_is_the_rise_after_the_lowest_epoch():
+    curves = Curves([4.0, 2.0, 1.0], [2.0, 1.0, 1.5], [], [])
+    assert overfitting(curves) == Overfitting(epochs=3, best_epoch=2, rise=0.5, train_fall=0.5)
+
+
+def scene(seed):
+    """A sample with relief, whose picture's brightness is its depth."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:1:120j, 0:1:160j]
+    depth = 2 + rng.uniform(0.5, 1) * x + rng.uniform(-1, 1) * y + np.where(x > rng.uniform(0.2, 0.8), 0.7, 0.0)
+    rgb = np.repeat(np.rint(depth * 50).astype(np.uint8)[..., None], 3, axis=2)
+    return Sample(rgb, depth.astype(np.float32), np.ones(depth.shape, bool), CAMERA)
+
+
+SCENES = [scene(seed) for seed in range(4)]
+PRIOR = looks.mean_depth(SCENES)
+
+
+def given(metres):
+    return Depth(metres.astype(np.float32), np.ones(metres.shape, bool))
+
+
+def follows(rgb, fx, fy):
+    return given(rgb[..., 0] / 50.0)
+
+
+def ignores(rgb, fx, fy):
+    return given(np.kron(PRIOR, np.ones((2, 2))))
+
+
+def halfway(rgb, fx, fy):
+    return given((follows(rgb, fx, fy).metres + ignores(rgb, fx, fy).metres) / 2)
+
+
+def test_the_position_prior_is_1_for_a_predictor_that_ignores_the_image_and_0_for_one_that_follows_it():
+    assert looks.mirror_prior(ignores, SCENES) == pytest.approx(1, abs=1e-6)
+    assert looks.mirror_prior(follows, SCENES) == pytest.approx(0, abs=1e-6)
+    assert 0.2 < looks.mirror_prior(halfway, SCENES) < 0.8
+    empty = looks.blank(SCENES[0], (0.5, 0.4, 0.3))
+    assert (empty.shape, empty[0, 0].tolist(), np.ptp(empty, axis=(0, 1)).max()) == ((120, 160, 3), [128, 102, 76], 0)
+    assert looks.correlation(looks.predict(ignores, SCENES[0], empty), PRIOR) == pytest.approx(1, abs=1e-6)
+    assert looks.correlation(looks.predict(follows, SCENES[0], empty), PRIOR) == 0
+
+
+def test_a_symmetric_prediction_has_no_mirror_number():
+    assert math.isnan(looks.mirror_prior(lambda rgb, fx, fy: given(np.full((120, 160), 2.0)), SCENES))
+
+
+def test_detail_is_the_share_of_the_truths_relief():
+    assert looks.detail(follows, SCENES) == pytest.approx(1, abs=0.02)  # brightness has steps of 2 cm
+    assert looks.detail(lambda rgb, fx, fy: given(np.sqrt(rgb[..., 0] / 50.0)), SCENES) == pytest.approx(0.5, abs=0.01)
+    assert looks.detail(lambda rgb, fx, fy: given(np.full((120, 160), 2.0)), SCENES) == 0
+    noise = np.random.default_rng(1).uniform(1, 3, (120, 160))
+    assert abs(looks.detail(lambda rgb, fx, fy: given(noise), SCENES)) < 0.1
+
+
+def test_spread_is_relative_to_the_truths():
+    assert looks.spread(follows, SCENES) == pytest.approx(1, abs=0.01)
+    assert looks.spread(lambda rgb, fx, fy: given(1 + rgb[..., 0] / 200.0), SCENES) == pytest.approx(0.25, abs=0.01)
+    assert looks.spread(lambda rgb, fx, fy: given(np.full((120, 160), 2.0)), SCENES) == pytest.approx(0, abs=1e-6)
+
+
+def test_maps_are_compared_by_cell_means_over_valid_pixels():
+    metres = np.full((120, 160), 3.0)
+    metres[:60] = 1.0
+    valid = np.ones(metres.shape, bool)
+    valid[:, :80] = False
+    metres[:, :80] = 99.0
+    grid = looks.on_grid(metres, valid)
+    assert np.isnan(grid[:, :40]).all()
+    np.testing.assert_allclose(grid[:30, 40:], 1.0)
+    np.testing.assert_allclose(grid[30:, 40:], 3.0)
+
+
+def test_the_corrected_reading_is_the_papers_page():
+    corrected = {name: table1.corrected(row) for name, row in table1.PUBLISHED.items()}
+    rounded = {name: tuple(round(v, 3) for v in (r.l1, r.l2, r.smooth_l1)) for name, r in corrected.items()}
+    assert rounded["baseline"] == (0.941, 1.604, 0.373)
+    assert rounded["multiscale"] == (0.984, 1.843, 0.403)
+    assert rounded["unet"] == (0.765, 1.022, 0.256)
+    assert rounded["fpn"] == (0.793, 1.069, 0.267)
+    assert {name for name, row in corrected.items() if row.at_most} == {"unet", "fpn"}
+    for row in corrected.values():  # what no set of errors can violate
+        assert row.l2 >= row.l1**2
+        assert row.smooth_l1 <= row.l2 / 4
+    assert table1.corrected(table1.Row(1.0, 1.2, 0.3)) == table1.Row(1.0, 1.2, 0.3)
+
+
+def by_network(**rows):
+    return {network: dict(zip(("l1", "l2", "smooth_l1"), row, strict=True)) for network, row in rows.items()}
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        (by_network(a=(2, 3, 1), b=(2, 3, 1), c=(2, 3, 1.9)), findings.CONFIRMED),
+        (by_network(a=(2, 3, 1), b=(2, 3, 1), c=(1, 3, 2)), findings.OPEN),
+        (by_network(a=(1, 3, 2), b=(1, 3, 2), c=(2, 3, 1)), findings.REFUTED),
+        (by_network(a=(1.1, 1, 1), b=(1.1, 1, 1), c=(1.1, 1, 1)), findings.OPEN),
+        (by_network(a=(2, math.nan, 1), b=(2, math.nan, 1), c=(2, math.nan, 1)), findings.OPEN),
+    ],
+)
+def test_steadiness_is_decided_by_most_networks_and_a_margin(values, verdict):
+    assert findings.steadiness(values, epochs=10)[0].verdict == verdict
+    assert findings.steadiness(values, epochs=4)[0].verdict == findings.OPEN
+
+
+def test_the_other_claims_follow_their_numbers():
+    assert findings.steadiness(by_network(a=(1, 2, 1), b=(1, 2, 1)), 10)[1].verdict == findings.CONFIRMED
+    assert findings.loses_detail(by_network(a=(0.2, 0.5, 0.5), b=(0.3, 0.5, 0.6))).verdict == findings.CONFIRMED
+    assert findings.loses_detail(by_network(a=(0.6, 0.5, 0.4), b=(0.7, 0.5, 0.4))).verdict == findings.REFUTED
+    pure, none = {"blank": 0.9, "mirror": 0.8}, {"blank": 0.1, "mirror": 0.2}
+    assert findings.position_prior(pure, none).verdict == findings.CONFIRMED
+    assert findings.position_prior(none, none).verdict == findings.REFUTED
+    assert findings.position_prior(pure | {"mirror": 0.2}, none).verdict == findings.OPEN
+    assert findings.position_prior(pure | {"mirror": math.nan}, none).verdict == findings.OPEN
+    assert findings.needs_coarse(0.1, 0.9).verdict == findings.CONFIRMED
+    assert findings.needs_coarse(0.1, 0.11).verdict == findings.OPEN
+    assert findings.needs_coarse(0.8, 0.9).verdict == findings.REFUTED
+    assert findings.overfits(Overfitting(20, 8, 0.2, 0.5)).verdict == findings.CONFIRMED
+    assert findings.overfits(Overfitting(20, 8, 0.01, 0.5)).verdict == findings.OPEN
+    assert findings.overfits(Overfitting(20, 19, 0.0, 0.5)).verdict == findings.REFUTED
+    assert findings.overfits(Overfitting(8, 8, 0.0, 0.5)).verdict == findings.OPEN
