@@ -53,7 +53,7 @@ class PairFolder:
             raise DepthModelsError(f"{self.path / CARD}: no depth_units_per_m, which {images[0]} needs")
         self.scenes = [self._scene(picture) for picture, _ in self._pairs]
         self.scene_types = [scene_type(scene) for scene in self.scenes]
-        self.description: dict[str, Any] = {"file": self.path.name, "frames": len(self._pairs), **card}
+        self.description: dict[str, Any] = {"file": self.path.absolute().name, "frames": len(self._pairs), **card}
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -76,7 +76,7 @@ class PairFolder:
 
     def _scene(self, picture: Path) -> str:
         scene = picture.parent.relative_to(self.path / "rgb").as_posix()
-        return self.path.resolve().name if scene == "." else scene
+        return self.path.absolute().name if scene == "." else scene
 
 
 def make_sample(rgb: np.ndarray, depth: np.ndarray, camera: Camera, depth_path: Path) -> Sample:
@@ -129,8 +129,9 @@ def _read_card(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DepthModelsError(f"{path}: not readable as JSON ({error})") from error
     numbers = card if isinstance(card, dict) else {}
-    wrong = [name for name in _INTRINSICS if type(numbers.get(name)) not in (int, float)]
-    wrong += [name for name in ("fx", "fy", "depth_units_per_m") if name not in wrong and not numbers.get(name, 1) > 0]
+    expected = [*_INTRINSICS, *({"depth_units_per_m"} & numbers.keys())]
+    wrong = [name for name in expected if type(numbers.get(name)) not in (int, float)]
+    wrong += [name for name in expected if name not in (*wrong, "cx", "cy") and numbers[name] <= 0]
     if wrong:
         raise DepthModelsError(
             f"{path}: {', '.join(wrong)} missing or not such numbers; expected fx, fy, cx, cy in pixels and, for depth "

@@ -50,9 +50,9 @@ class TumFolder:
         sequences = [self.path] if (self.path / "rgb.txt").is_file() else [p.parent for p in _lists(self.path)]
         self._cameras = {sequence: _camera(sequence) for sequence in sequences}
         self._frames = [(sequence, *pair) for sequence in sequences for pair in _pairs(sequence)]
-        self.scenes = [sequence.resolve().name for sequence, _, _ in self._frames]
+        self.scenes = [sequence.absolute().name for sequence, _, _ in self._frames]
         self.scene_types = [scene_type(scene) for scene in self.scenes]
-        self.description: dict[str, Any] = {"file": self.path.resolve().name, "frames": len(self._frames)}
+        self.description: dict[str, Any] = {"file": self.path.absolute().name, "frames": len(self._frames)}
 
     @staticmethod
     def recognises(path: Path) -> bool:
@@ -132,7 +132,7 @@ def _camera(folder: Path) -> tuple[Camera, float]:
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             raise DepthModelsError(f"{path}: not a camera with fx, fy, cx, cy, width and height ({error})") from error
     for name, intrinsics in INTRINSICS.items():
-        if name in folder.resolve().name:
+        if name in folder.absolute().name:
             return Camera(*intrinsics, 640, 480), UNITS_PER_M
     raise DepthModelsError(
         f"{folder}: the camera is not known: no camera.yaml (fx, fy, cx, cy, width, height), and its name has none of "
