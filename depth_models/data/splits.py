@@ -91,8 +91,8 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
     Args:
         name: 'paper' and 'paper-code' (NYUv2's 1449 frames, in file order), 'official' (NYU's own 654 test frames; its
             795 training frames are divided by scene, about nine to one, as a run chooses its epoch on others than it
-            trains on) or 'scene' (any data; no scene is in two parts). NAME/K, such as 'scene/4', takes every K-th frame
-            of each part of NAME and leaves the others out, for a trial on less.
+            trains on) or 'scene' (any data; no scene is in two parts). NAME/K, such as 'scene/4', takes every K-th
+            frame of each part of NAME and leaves the others out, for a trial on less.
         scenes: the scene of each frame.
 
     Raises:

@@ -94,14 +94,12 @@ class Chooser:
         return largest
 
     def _fill(self, network: str, size: Size, share_s: float) -> Choice:
-        """All frames and as many of the paper's epochs as there is time for; else fewer frames; else fewer epochs."""
+        """As many frames as there is time for over enough epochs, then as many epochs; else fewer epochs."""
         config, speed = configuration(network, size), self._measure(network, size)
         fewest = max(min(FEWEST_FRAMES, self._parts["train"]), config.batch_size)
-        tries = [(epochs, 1) for epochs in range(config.epochs, ENOUGH_EPOCHS, -1)]
-        thinnest = max(self._parts["train"] // fewest, 1)
-        tries += [
-            (epochs, step) for epochs in range(ENOUGH_EPOCHS, FEWEST_EPOCHS - 1, -1) for step in range(1, thinnest + 1)
-        ]
+        steps = range(1, max(self._parts["train"] // fewest, 1) + 1)
+        tries = [(epochs, step) for step in steps for epochs in range(config.epochs, ENOUGH_EPOCHS - 1, -1)]
+        tries += [(epochs, step) for epochs in range(ENOUGH_EPOCHS - 1, FEWEST_EPOCHS - 1, -1) for step in steps]
         for epochs, step in tries:
             frames = {part: -(-self._parts[part] // step) for part in ("train", "val")}
             seconds = run_seconds(speed, config.batch_size, frames, epochs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from depth_models.config import TrainConfig
@@ -52,24 +53,30 @@ def encoders(network: str) -> list[str]:
     return [PAPER_ENCODERS[network], SMALLER_ENCODER] if network in PAPER_ENCODERS else [""]
 
 
+@cache
+def papers(network: str) -> TrainConfig:
+    """The paper's own configuration of a network, config/train/NETWORK.yaml."""
+    return TrainConfig.load(network)
+
+
 def configuration(network: str, size: Size, pretrained: bool = True) -> TrainConfig:
-    """The paper's configuration of a network (config/train/NETWORK.yaml), brought to a size.
+    """The paper's configuration of a network, brought to a size.
 
     Args:
         network: 'baseline', 'unet', 'fpn' or 'multiscale'.
         size: see `Size`; at the paper's own size nothing is changed but what a budget does not decide.
         pretrained: False leaves the encoder's weights random, for measuring speed.
     """
-    config = TrainConfig.load(network)
+    config = papers(network)
     height, width = size.canvas
     options: dict[str, Any] = {}
     if size.encoder:
         weights = SMALLER_ENCODER if size.encoder == SMALLER_ENCODER else "imagenet"
         options = {"encoder": size.encoder, "encoder_weights": weights if pretrained else None}
     if network == "baseline":  # the paper's 160 x 240 map of a 480 x 640 image, from a layer of 60 x 80
-        options |= {"map_size": (height // 3, width * 3 // 8), "hidden": (512, 512, 128, height * width // 64)}
+        options |= {"map_size": [height // 3, width * 3 // 8], "hidden": [512, 512, 128, height * width // 64]}
     if network == "multiscale":
-        options |= {"input_size": size.canvas}
+        options |= {"input_size": list(size.canvas)}
     mean_std = {"mean": (0.5,) * 3, "std": (0.5,) * 3} if size.encoder == SMALLER_ENCODER else {}
     focal_px = (config.preprocess.focal_px or 0) * width / PAPER_CANVAS[1]
     preprocess = replace(config.preprocess, height=height, width=width, focal_px=focal_px, **mean_std)
@@ -110,7 +117,7 @@ def changes(config: TrainConfig, frames: int, paper_frames: int) -> list[str]:
         config: of the run.
         frames, paper_frames: training frames of the run, and of the data's whole training part.
     """
-    paper, encoder = TrainConfig.load(config.network), config.options.get("encoder", "")
+    paper, encoder = papers(config.network), config.options.get("encoder", "")
     usual = PAPER_ENCODERS.get(config.network, "")
     size = f"{config.preprocess.height}x{config.preprocess.width}"
     pairs = [
