@@ -96,6 +96,11 @@ def test_nyus_border_is_known_to_the_folder_too(tmp_path):
     prepared = PreparedFolder(prepare(mat, tmp_path / "out"))
     assert prepared.content == NyuFile(mat).content == (44, 471, 40, 601)
     assert prepared[0].camera == NyuFile(mat)[0].camera
+    pre = Preprocess(480, 640, (0.5,) * 3, (0.25,) * 3)
+    masked, whole = (PreparedSet(prepared, pre, None, 0, border=border)[0, 0][2][0].numpy() for border in (False, True))
+    assert whole.all()
+    assert masked[44:471, 40:601].all()
+    assert masked.sum() == (471 - 44) * (601 - 40)
 
 
 def test_a_second_prepare_does_nothing(mat, folder):

@@ -1,10 +1,11 @@
 """Augmentation: image, depth, mask and camera stay together; the draws are the paper's; the seed decides."""
 
+import cv2
 import numpy as np
 import pytest
 
 from depth_models import DepthModelsError
-from depth_models.data.transforms import Augmentation
+from depth_models.data.transforms import Augmentation, mask_border
 from depth_models.types import Camera, Sample
 
 NOTHING = Augmentation(rotation_p=0.0, flip_p=0.0, grey_p=0.0)
@@ -75,6 +76,35 @@ def test_a_rotation_turns_about_the_principal_point_and_what_comes_from_outside_
     assert out.depth[30 - 5, 20] == depth[30, 20 + 5]  # counter-clockwise: what was right is above
     assert not out.valid[0, 63]
     assert out.valid[30, 20]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_asymmetric_pattern_stays_aligned_through_all_of_them_together(seed):
+    """Blocks of eight grey levels, each of its own depth: whatever is done, a pixel's level still tells its depth.
+
+    Left out are pixels beside a block's edge, where the picture is blended and the depth is the nearest.
+    """
+    levels = np.array([[3, 0, 6, 1], [5, 7, 2, 4], [1, 4, 0, 6]]).repeat(40, 0).repeat(40, 1)
+    rgb = np.repeat((levels * 30 + 20).astype(np.uint8)[..., None], 3, axis=2)
+    camera = Camera(150.0, 150.0, 70.5, 66.25, 160, 120)
+    sample = Sample(rgb, levels.astype(np.float32) + 1, np.ones(levels.shape, bool), camera)
+    out = draw(Augmentation(rotation_deg=5, rotation_p=1, flip_p=0.5, grey_p=0.5, zoom=1.5), sample, seed)
+    low, high = (morph(out.rgb[..., 0], np.ones((3, 3))) for morph in (cv2.erode, cv2.dilate))
+    inside = (low == high) & out.valid
+    assert inside.sum() > 0.6 * out.valid.sum() > 0.3 * levels.size * 0.4
+    np.testing.assert_array_equal(out.rgb[..., 0][inside], (out.depth[inside] - 1) * 30 + 20)
+
+
+def test_the_border_is_masked_and_nothing_else_changes(sample):
+    out = mask_border(sample, (4, 40, 5, 60))
+    expected = sample.valid.copy()
+    expected[:4] = expected[40:] = False
+    expected[:, :5] = expected[:, 60:] = False
+    np.testing.assert_array_equal(out.valid, expected)
+    assert out.rgb is sample.rgb
+    assert out.depth is sample.depth
+    assert sample.valid[0, 0]
+    assert mask_border(sample, None) is sample
 
 
 def test_grey_is_three_equal_channels_and_depth_is_untouched(sample):
