@@ -7,6 +7,7 @@ section 4.1 (MAE, MSE, Smooth L1).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,19 +20,51 @@ _TERMS = (
 )  # fmt: skip
 
 
+def pixel_terms(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """What each pixel of one image adds to the sums that metrics are made of.
+
+    Args:
+        prediction, truth: (N,) metres, positive; all compared pixels of the image, whose median depths the terms hold.
+
+    Returns:
+        (terms, N) float64; row 0 is ones, so that its sum counts the pixels.
+    """
+    x, y = prediction.astype(np.float64), truth.astype(np.float64)
+    if not x.size:
+        return np.zeros((len(_TERMS), 0))
+    difference, ratio = np.abs(x - y), np.maximum(x / y, y / x)
+    log = np.log(x) - np.log(y)
+    smooth = np.where(difference < BETA_M, difference**2 / (2 * BETA_M), difference - BETA_M / 2)
+    scaled = x * (np.median(y) / np.median(x))
+    terms = [
+        np.ones_like(x), difference / y, difference**2 / y, difference, difference**2, smooth,
+        log, log**2, np.abs(log), ratio < 1.25, ratio < 1.25**2, ratio < 1.25**3, np.abs(scaled - y) / y,
+    ]  # fmt: skip
+    return np.stack(terms)
+
+
 class Metrics:
     """Collects images, then reports two averages.
 
     `pooled` counts every pixel of the data set alike; `per_image` is the mean over images of each image's own value,
     which most published code reports.
+
+    Args:
+        sums: (terms,) for each image, sums of `pixel_terms` over pixels of the image; what `add` makes of an image. One
+            whose pixels are none does not count.
     """
 
-    def __init__(self) -> None:
-        self._sums: list[list[float]] = []  # (images, terms)
+    def __init__(self, sums: Iterable[np.ndarray] = ()) -> None:
+        self._sums = [one for one in sums if one[0] > 0]
 
     def __len__(self) -> int:
         """Images that had a valid pixel."""
         return len(self._sums)
+
+    @property
+    def pixels(self) -> int:
+        """Valid pixels of all images."""
+        return int(sum(one[0] for one in self._sums))
 
     def add(self, prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray) -> None:
         """Count one image.
@@ -41,18 +74,11 @@ class Metrics:
             truth: (H, W) metres, positive wherever `valid`.
             valid: (H, W) bool; an image without a valid pixel does not count.
         """
-        x, y = prediction[valid].astype(np.float64), truth[valid].astype(np.float64)
-        if not x.size:
-            return
-        difference, ratio = np.abs(x - y), np.maximum(x / y, y / x)
-        log = np.log(x) - np.log(y)
-        smooth = np.where(difference < BETA_M, difference**2 / (2 * BETA_M), difference - BETA_M / 2)
-        scaled = x * (np.median(y) / np.median(x))
-        terms = [
-            np.ones_like(x), difference / y, difference**2 / y, difference, difference**2, smooth,
-            log, log**2, np.abs(log), ratio < 1.25, ratio < 1.25**2, ratio < 1.25**3, np.abs(scaled - y) / y,
-        ]  # fmt: skip
-        self._sums.append([float(t.sum()) for t in terms])
+        self.merge(Metrics([pixel_terms(prediction[valid], truth[valid]).sum(axis=1)]))
+
+    def merge(self, other: Metrics) -> None:
+        """Count all images of `other` too, such as another process' share."""
+        self._sums += other._sums
 
     def pooled(self) -> dict[str, float]:
         """Every metric over all pixels together; NaN where nothing was added."""
@@ -60,7 +86,7 @@ class Metrics:
 
     def per_image(self) -> dict[str, float]:
         """The mean over images of each metric; NaN where nothing was added."""
-        images = [_metrics(np.array(sums)) for sums in self._sums] or [self.pooled()]
+        images = [_metrics(sums) for sums in self._sums] or [self.pooled()]
         return {name: float(np.mean([image[name] for image in images])) for name in images[0]}
 
 

@@ -82,6 +82,38 @@ def test_per_image_is_the_mean_of_the_images_values_and_pooled_is_of_all_pixels(
     assert metrics.pooled() == pytest.approx(together, rel=1e-9)
 
 
+def test_shards_that_are_merged_are_the_whole(images):
+    first, second = measured(images[0]), measured(images[1])
+    first.merge(second)
+    whole = measured(*images)
+    assert (len(first), first.pixels) == (2, whole.pixels)
+    assert whole.pixels == sum(valid.sum() for *_, valid in images)
+    assert first.pooled() == whole.pooled()
+    assert first.per_image() == whole.per_image()
+
+
+def test_a_constant_and_a_shifted_prediction_give_what_a_pencil_gives():
+    truth, everywhere = np.array([[1.0, 2.0], [4.0, 5.0]]), np.ones((2, 2), bool)
+    ln2, ln5 = math.log(2), math.log(5)
+    logs = {"rmse_log": math.sqrt((3 * ln2**2 - 2 * ln2 * ln5 + ln5**2) / 4)}  # of 2, 1, 1/2 and 2/5
+    mean = (ln2 - ln2 + ln2 - ln5) / 4
+    expected = {
+        "abs_rel": (1 + 0 + 0.5 + 0.6) / 4, "abs_rel_scaled": (2 + 0.5 + 0.25 + 0.4) / 4,  # scaled to 3
+        "sq_rel": (1 + 0 + 1 + 1.8) / 4, "rmse": math.sqrt(14 / 4), **logs,
+        "log10": (ln2 + 0 + ln2 + ln5 - ln2) / 4 / math.log(10),
+        "silog": 100 * math.sqrt(logs["rmse_log"] ** 2 - mean**2), "delta1": 0.25, "delta2": 0.25, "delta3": 0.25,
+        "mae": 6 / 4, "mse": 14 / 4, "smooth_l1": (1 / 4 + 0 + 1 + 2) / 4,
+    }  # fmt: skip
+    assert measured((np.full((2, 2), 2.0), truth, everywhere)).pooled() == pytest.approx(expected)
+    shifted = measured((truth + 1, truth, everywhere)).pooled()
+    expected = {
+        "abs_rel": (1 + 0.5 + 0.25 + 0.2) / 4, "abs_rel_scaled": (0.5 + 0.125 + 0.0625 + 0.1) / 4,  # 3 / 4 of it
+        "sq_rel": (1 + 0.5 + 0.25 + 0.2) / 4, "rmse": 1.0, "delta1": 0.25, "delta2": 0.75, "delta3": 0.75,
+        "mae": 1.0, "mse": 1.0, "smooth_l1": 0.25, "log10": math.log10(2 * 1.5 * 1.25 * 1.2) / 4,
+    }  # fmt: skip
+    assert {name: shifted[name] for name in expected} == pytest.approx(expected)
+
+
 def test_what_is_not_valid_does_not_count(images):
     prediction, truth, valid = images[0]
     spoilt = np.where(valid, prediction, np.nan), np.where(valid, truth, 0.0), valid
