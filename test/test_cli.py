@@ -145,7 +145,7 @@ def test_train_then_evaluate(capsys, tmp_path, planes):
     checkpoint = json.loads(printed.out)["checkpoint"]
     assert checkpoint == str(tmp_path / "run" / "best.safetensors")
     printed = output(capsys, "evaluate", checkpoint, "--data", planes, "--part", "val", "--json")
-    report = json.loads(printed.out)
+    (report,) = json.loads(printed.out)["results"]
     source = NyuFile(planes)
     expected = evaluate(DepthPredictor.from_checkpoint(checkpoint), [source[i] for i in range(64, 72)])
     assert report["per_image"] == pytest.approx(asdict(expected)["per_image"], rel=1e-6)
