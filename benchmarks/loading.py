@@ -3,6 +3,7 @@ of this package's loader and of reading as the paper's code does. Each pair is m
 
 The paper's code holds the whole arrays in memory and makes each sample with PIL and torchvision; this package's reads
 the prepared folder. Both augment as the paper does, batch by four, and end with normalised tensors, in one process.
+All files are in the page cache.
 
 Where no chunk of FILE.mat reaches over several frames, as in what `depth-models data rooms` writes, its first FRAMES
 are written again, compressed, with the chunks that HDF5 chooses by itself, which do reach over many.
@@ -70,20 +71,20 @@ def with_automatic_chunks(path: Path, frames: int, out: Path) -> Path:
             array = source[name][:frames]
             file.create_dataset(name, data=array, chunks=True, compression="gzip", compression_opts=3)
         file["intrinsics"] = source["intrinsics"][:frames]
+        file["text"] = np.array([[ord("a")]], np.uint16)
         for name in ("scenes", "sceneTypes"):
-            file["text"] = file.get("text", np.array([[ord("a")]], np.uint16))
             file.create_dataset(name, data=np.full((1, frames), file["text"].ref, object), dtype=h5py.ref_dtype)
     return out
 
 
 def in_turns(first: Callable[[], object], second: Callable[[], object], times: int) -> tuple[float, float]:
-    """Median seconds of each."""
+    """Median seconds of each, of this process' own time, so that other work on the machine does not count."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(times):
         for work, taken in zip((first, second), seconds, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             work()
-            taken.append(time.perf_counter() - start)
+            taken.append(time.process_time() - start)
     return statistics.median(seconds[0]), statistics.median(seconds[1])
 
 

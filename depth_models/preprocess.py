@@ -131,9 +131,10 @@ class Preprocess:
 
     def normalise(self, canvas: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 on any device -> (N, 3, H, W) float32, mean subtracted and divided by std."""
-        mean = torch.tensor(self.mean, device=canvas.device).mul_(255)
-        std = torch.tensor(self.std, device=canvas.device).mul_(255)
-        return ((canvas.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
+        mean = torch.tensor(self.mean, device=canvas.device).mul_(255)[:, None, None]
+        std = torch.tensor(self.std, device=canvas.device).mul_(255)[:, None, None]
+        planes = canvas.permute(0, 3, 1, 2).contiguous()  # as bytes, which costs a fraction of moving floats
+        return planes.to(torch.float32, copy=True).sub_(mean).div_(std)
 
     def metres_per_output(self, box: Letterbox, fx: float | None, fy: float | None) -> float:
         """What the network's output is multiplied with to give metres, for a source of focal length fx, fy (pixels).
@@ -166,9 +167,9 @@ class Preprocess:
         inner = np.s_[0, box.top : box.top + box.height, box.left : box.left + box.width]
         depth = np.ones((1, self.height, self.width), np.float32)
         valid = np.zeros(depth.shape, bool)
-        valid[inner] = sample.valid[rows[:, None], columns]
+        valid[inner] = sample.valid[rows][:, columns]
         scale = self.metres_per_output(box, sample.camera.fx, sample.camera.fy)
-        depth[inner] = np.where(valid[inner], sample.depth[rows[:, None], columns] / scale, 1.0)
+        depth[inner] = np.where(valid[inner], sample.depth[rows][:, columns] / scale, 1.0)
         return depth, valid
 
     def restore(

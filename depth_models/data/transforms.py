@@ -99,12 +99,8 @@ def _flip(sample: Sample) -> Sample:
     """Mirrored left to right; the principal point goes to width - 1 - cx."""
     camera = sample.camera
     mirrored = Camera(camera.fx, camera.fy, camera.width - 1 - camera.cx, camera.cy, camera.width, camera.height)
-    return Sample(
-        np.ascontiguousarray(sample.rgb[:, ::-1]),
-        np.ascontiguousarray(sample.depth[:, ::-1]),
-        np.ascontiguousarray(sample.valid[:, ::-1]),
-        mirrored,
-    )
+    valid = cv2.flip(sample.valid.view(np.uint8), 1).view(bool)
+    return Sample(cv2.flip(sample.rgb, 1), cv2.flip(sample.depth, 1), valid, mirrored)
 
 
 def _rotate(sample: Sample, angle_deg: float) -> Sample:
