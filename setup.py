@@ -55,7 +55,7 @@ setup(
         (f"share/{NAME}/weights", sorted(glob("depth_models/weights/*.safetensors"))),
         # Where `ros2 launch` and `ros2 run` look. As data, since pip would put a console script in bin/ only, where
         # people without ROS would find a command that cannot run, and colcon would install both to this one place.
-        (f"lib/{NAME}", ["scripts/depth_node"]),
+        (f"lib/{NAME}", ["scripts/depth_node", "scripts/depth_doctor"]),
     ],
     entry_points={"console_scripts": ["depth-models = depth_models.cli:main"]},
     zip_safe=False,

@@ -29,14 +29,28 @@ LAYERS = [
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],
     ["depth_estimation_ros.fastdds", "depth_estimation_ros.declaration", "depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs", "depth_estimation_ros.bag.*"],
-    ["depth_estimation_ros.depth_node"],
+    ["depth_estimation_ros.depth_node", "depth_estimation_ros.doctor.*"],
     ["depth_models.cli.*"],
     ["depth_estimation_ros.demo.*"],
     ["depth_models.__main__"],
     ["depth_models"],  # the public face: it names everything, and nothing inside the package imports from it
 ]
-KNOWS_ROS = tuple(f"depth_estimation_ros.{name}" for name in ("depth_node", "declaration", "outputs", "demo"))
-PURE = tuple(f"depth_estimation_ros.{name}" for name in ("parameters", "conversions", "pipeline", "fastdds", "bag"))
+KNOWS_ROS = tuple(
+    f"depth_estimation_ros.{name}"
+    for name in (
+        "depth_node",
+        "declaration",
+        "outputs",
+        "demo",
+        "doctor.run",
+        "doctor.graph",
+        "doctor.watch",
+    )
+)
+PURE = tuple(
+    f"depth_estimation_ros.{name}"
+    for name in ("parameters", "conversions", "pipeline", "fastdds", "bag", "doctor.diagnosis")
+)
 # Bags hold messages, whose conversions are the node's. The verb, above both packages, is the one place of
 # `depth_models` that reaches for them, and only when it runs: the library stays whole without its sister.
 KNOWS_MESSAGES = ("depth_models.cli.bag",)

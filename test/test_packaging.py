@@ -79,9 +79,10 @@ def test_ros_finds_the_package_its_launch_files_and_all_of_its_configuration(sou
     assert {path for path in share if not path.startswith("weights/")} == expected
 
 
-def test_the_nodes_executable_is_where_ros_looks_and_can_be_run(prefix, installed):
-    assert {path for path in installed if path.startswith(f"lib/{NAME}/")} == {f"lib/{NAME}/depth_node"}
-    assert os.access(prefix / "lib" / NAME / "depth_node", os.X_OK)
+def test_the_executables_are_where_ros_looks_and_can_be_run(prefix, installed):
+    names = {"depth_node", "depth_doctor"}
+    assert {path for path in installed if path.startswith(f"lib/{NAME}/")} == {f"lib/{NAME}/{name}" for name in names}
+    assert all(os.access(prefix / "lib" / NAME / name, os.X_OK) for name in names)
 
 
 def test_the_path_has_the_command_line_and_nothing_that_needs_ros(prefix, installed):

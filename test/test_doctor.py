@@ -1,0 +1,308 @@
+"""The doctor on a live graph, one fault or several at a time."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_estimation_ros[ros]'")
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from ros_rig import GRAPH, PATIENCE_S, ROOT, camera_info, isolated
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from depth_estimation_ros.conversions import fill_image
+from depth_estimation_ros.doctor import run
+from depth_estimation_ros.doctor.diagnosis import diagnose
+from depth_estimation_ros.doctor.run import main, observe, report
+from depth_estimation_ros.fastdds import VARIABLES
+
+RELIABLE = QoSProfile(depth=5)
+BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+RATE_HZ = 20.0
+WIDTH, HEIGHT = 64, 48
+
+
+class Graph:
+    """Nodes of one context, spun by a thread."""
+
+    def __init__(self):
+        self.context = Context()
+        with isolated():
+            rclpy.init(context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self._thread = threading.Thread(target=self.executor.spin, daemon=True)
+
+    def node(self, name):
+        with isolated():
+            node = rclpy.create_node(name, context=self.context)
+        self.executor.add_node(node)
+        return node
+
+    def start(self):
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def watched(self, seconds=2.0):
+        """Names of the findings, and what and fix in one text."""
+        self.start()
+        context = Context()
+        with isolated():
+            rclpy.init(context=context)
+            node = rclpy.create_node("depth_doctor", context=context)
+        try:
+            seen = observe(node, "depth_estimator", seconds)
+        finally:
+            node.destroy_node()
+            rclpy.shutdown(context=context)
+        findings = diagnose(seen)
+        return [finding.name for finding in findings], "\n".join(report(seen, findings))
+
+    def close(self):
+        self.executor.shutdown()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def graph(monkeypatch):
+    monkeypatch.setattr(run, "DISCOVERY_S", PATIENCE_S)
+    graph = Graph()
+    yield graph
+    graph.close()
+
+
+@pytest.fixture
+def another():
+    graph = Graph()
+    yield graph
+    graph.close()
+
+
+def good_info():
+    info = camera_info(WIDTH, HEIGHT)
+    info.d, info.header.frame_id = [0.0] * 5, "optical"
+    return info
+
+
+class Camera:
+    """Publishes grey images of one stamp and frame with `info`; `image` and `info` may be changed in place."""
+
+    def __init__(self, graph, qos=RELIABLE, is_silent=False):
+        node = graph.node("camera")
+        self.info, self.image = good_info(), Image()
+        self.image.header.frame_id = "optical"
+        fill_image(self.image, np.full((HEIGHT, WIDTH, 3), 90, np.uint8), "rgb8")
+        self.info_delay_ns, self._count = 0, 0
+        self._images = node.create_publisher(Image, "image", qos)
+        self._infos = node.create_publisher(CameraInfo, "camera_info", qos)
+        if not is_silent:
+            node.create_timer(1 / RATE_HZ, self._publish)
+
+    def _publish(self):
+        self._count += 1
+        stamp_ns = self._count * round(1e9 / RATE_HZ)
+        for message, ns in ((self.info, stamp_ns + self.info_delay_ns), (self.image, stamp_ns)):
+            message.header.stamp.sec, message.header.stamp.nanosec = divmod(ns, 1_000_000_000)
+        self._infos.publish(self.info)
+        self._images.publish(self.image)
+
+
+class Depth:
+    """A stand-in for the node: answers every `every`-th image after `delay_s` with depth of one value."""
+
+    def __init__(self, graph, qos=BEST_EFFORT, image_type=Image, value=2.0, dtype=np.float32, delay_s=0.0, every=1):
+        self.node = node = graph.node("depth_estimator")
+        node.create_subscription(image_type, "image", self._on_image, qos)
+        node.create_subscription(CameraInfo, "camera_info", lambda _: None, qos)
+        self._publisher = node.create_publisher(Image, "depth/image", RELIABLE)
+        self._pixels = np.full((HEIGHT, WIDTH), value, dtype)
+        self._delay_s, self._every, self._count, self._due = delay_s, every, 0, []
+        node.create_timer(0.01, self._publish)
+
+    def _on_image(self, message):
+        self._count += 1
+        if self._count % self._every == 0:
+            self._due.append((time.monotonic() + self._delay_s, message.header))
+
+    def _publish(self):
+        while self._due and self._due[0][0] <= time.monotonic():
+            message = Image(header=self._due.pop(0)[1])
+            fill_image(message, self._pixels, "32FC1" if self._pixels.dtype == np.float32 else "16UC1")
+            self._publisher.publish(message)
+
+
+def test_nothing_is_said_of_a_graph_on_which_all_is_well(graph):
+    Camera(graph)
+    Depth(graph)
+    names, text = graph.watched()
+    assert names == [], text
+    assert text.endswith("healthy")
+    assert "watched /depth_estimator for 2 s" in text
+
+
+def test_an_empty_graph(graph, monkeypatch):
+    monkeypatch.setattr(run, "DISCOVERY_S", 0.1)
+    names, text = graph.watched(0.1)
+    assert names == ["no node", "no publisher", "no publisher"], text
+
+
+def test_images_on_another_topic_are_offered_for_the_remapping(graph):
+    node = graph.node("camera")
+    node.create_publisher(Image, "front/image_raw", RELIABLE)
+    node.create_publisher(CameraInfo, "front/camera_info", RELIABLE)
+    Depth(graph)
+    names, text = graph.watched(0.1)
+    assert names == ["no publisher", "no publisher"], text
+    assert "image:=/front/image_raw" in text
+    assert "camera_info:=/front/camera_info" in text
+
+
+def test_quality_of_service_that_cannot_match(graph):
+    Camera(graph, BEST_EFFORT)
+    Depth(graph, RELIABLE)
+    names, text = graph.watched()
+    assert names == ["qos", "qos", "no depth"], text
+    assert "/image: /camera offers reliability best_effort and /depth_estimator requests reliable" in text
+
+
+def test_a_camera_that_sends_nothing(graph):
+    Camera(graph, is_silent=True)
+    Depth(graph)
+    names, text = graph.watched(0.2)
+    assert names == ["silent"], text
+
+
+def test_an_image_topic_of_another_type(graph, another):
+    Camera(graph)
+    Depth(another, image_type=CompressedImage)  # one context has one type for a topic
+    another.start()
+    names, text = graph.watched()
+    assert names == ["type", "no depth"], text
+    assert "/camera publishes sensor_msgs/msg/Image and /depth_estimator expects sensor_msgs/msg/Compressed" in text
+
+
+def test_a_camera_info_of_another_size_stamp_and_frame_without_calibration(graph):
+    camera = Camera(graph)
+    camera.info.width, camera.info.header.frame_id, camera.info_delay_ns = 2 * WIDTH, "base_link", 1
+    camera.info.k = np.zeros(9)
+    Depth(graph)
+    names, text = graph.watched()
+    assert names == ["size", "frame", "stamp", "zero K"], text
+    assert "64 x 48 pixels, and camera_info is of 128 x 48" in text
+
+
+def test_a_distorted_image_of_an_encoding_that_is_refused(graph):
+    camera = Camera(graph)
+    camera.info.d, camera.image.encoding = [0.1, 0.0, 0.0, 0.0, 0.0], "bayer_rggb16"
+    Depth(graph)
+    names, text = graph.watched()
+    assert names == ["refused", "distorted"], text
+    assert "'bayer_rggb16'" in text
+
+
+def test_distortion_is_well_where_the_node_rectifies(graph):
+    camera = Camera(graph)
+    camera.info.d = [0.1, 0.0, 0.0, 0.0, 0.0]
+    Depth(graph).node.declare_parameter("rectify", True)
+    names, text = graph.watched()
+    assert names == [], text
+
+
+@pytest.mark.parametrize(("value", "dtype", "meant"), [(2000.0, np.float32, "millimetres"), (2, np.uint16, "metres")])
+def test_depth_in_the_unit_of_another_encoding(graph, value, dtype, meant):
+    Camera(graph)
+    Depth(graph, value=value, dtype=dtype)
+    names, text = graph.watched()
+    assert names == ["unit"], text
+    assert f"these look like {meant}" in text
+
+
+def test_a_network_too_slow_for_the_rate_and_a_consumer_that_forgets_the_image_meanwhile(graph):
+    Camera(graph)
+    Depth(graph, delay_s=0.5, every=4)
+    slam = graph.node("slam")
+    slam.declare_parameter("sync_queue_size", 3)
+    for topic in ("image", "depth/image"):
+        slam.create_subscription(Image, topic, lambda _: None, RELIABLE)
+    names, text = graph.watched(3.0)
+    assert names == ["slow", "queue"], text
+    assert "/slam pairs /image with depth and keeps 3 images (sync_queue_size)" in text
+
+
+CAMERA_WITHOUT_PROFILE = """
+import numpy as np, rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from depth_estimation_ros.conversions import fill_image
+
+rclpy.init()
+node, qos = rclpy.create_node("camera"), QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+images, infos = node.create_publisher(Image, "image", qos), node.create_publisher(CameraInfo, "camera_info", 5)
+image, info = Image(), CameraInfo(width=1280, height=720)
+info.k[0] = info.k[4] = 900.0
+fill_image(image, np.zeros((720, 1280, 3), np.uint8), "rgb8")
+def publish():
+    info.header.stamp = image.header.stamp = node.get_clock().now().to_msg()
+    infos.publish(info)
+    images.publish(image)
+node.create_timer(0.05, publish)
+rclpy.spin(node)
+"""
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items() if k not in ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", *VARIABLES)}
+    return kept | GRAPH | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | more
+
+
+def doctor(*arguments):
+    command = [sys.executable, ROOT / "scripts" / "depth_doctor", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_images_lost_by_a_camera_without_the_profile():
+    camera = subprocess.Popen([sys.executable, "-c", CAMERA_WITHOUT_PROFILE], cwd=ROOT, env=environment())
+    try:
+        result = doctor("--seconds", "4", "--node", "nobody")
+    finally:
+        camera.kill()
+        camera.wait()
+    assert result.returncode == 1, result.stderr
+    assert "profile: /image: " in result.stdout, result.stdout
+    assert "images were lost on their way" in result.stdout
+
+
+def test_the_command_ends_with_0_where_all_is_well(graph):
+    Camera(graph)
+    Depth(graph)
+    graph.start()
+    result = doctor("--seconds", "2")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1] == "healthy"
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "0"], ["--seconds", "soon"], ["--dance"]])
+def test_bad_usage_ends_with_2(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: depth_doctor" in capsys.readouterr().err
+
+
+def test_two_nodes_of_one_name_must_be_told_apart(graph):
+    for namespace in ("/left", "/right"):
+        with isolated():
+            graph.executor.add_node(rclpy.create_node("depth_estimator", namespace=namespace, context=graph.context))
+    with pytest.raises(run.DepthModelsError, match=r"/left/depth_estimator, /right/depth_estimator; choose one"):
+        graph.watched()
