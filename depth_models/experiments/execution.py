@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -110,9 +111,14 @@ def _train(work: Workspace, data: Path, progress: Progress) -> None:
         ) -> None:
             progress(doing, before_s + planned.seconds * event["step"] / event["steps"], all_s)
 
-        folder = work.folder(planned.run)
+        folder, began = work.folder(planned.run), time.monotonic()
         train(planned.config, data, folder, step, f"depth-models train {folder}/config.yaml --data {data} --out ...")
+        work.number(f"{planned.run.name}-seconds", partial(_since, began))
         done_s += planned.seconds
+
+
+def _since(began: float) -> float:
+    return time.monotonic() - began
 
 
 def _about(work: Workspace, command: str) -> dict[str, Any]:
@@ -142,6 +148,7 @@ def _run_card(work: Workspace, planned: Planned) -> dict[str, Any]:
         "frames": planned.frames,
         "epochs": planned.config.epochs,
         "planned_s": planned.seconds,
+        "took_s": work.number(f"{planned.run.name}-seconds", lambda: None),  # since its last start
         "cuts": list(planned.cuts),
         "config": planned.config.to_dict(),
         "checkpoint": str(folder / "best.safetensors"),

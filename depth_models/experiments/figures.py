@@ -85,12 +85,12 @@ def coarse_map(work: Workspace, path: Path) -> None:
 
 def _maps(predictor: DepthPredictor, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """Final and coarse depth of `multiscale`, (H, W) metres of the sample's size each."""
-    checkpoint, camera = predictor.checkpoint, sample.camera
+    checkpoint, camera, (height, width) = predictor.checkpoint, sample.camera, sample.valid.shape
     pre = checkpoint.preprocess
     with torch.inference_mode():
         output = checkpoint.build()(pre.normalise(torch.from_numpy(pre.canvas(sample.rgb))[None]))
     maps = (output.depth[0], output.aux[0][0])
-    fine, coarse = (pre.restore(depth, *sample.valid.shape, camera.fx, camera.fy).metres for depth in maps)
+    fine, coarse = (pre.restore(depth, height, width, camera.fx, camera.fy).metres for depth in maps)
     return fine, coarse
 
 

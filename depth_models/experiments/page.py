@@ -10,11 +10,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first of each a row's name; numbers come as texts."""
+    """Rows of cells, the first of each a row's name; numbers come as texts, and `prose` tables have words instead."""
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ def _markdown(part: str | Table | Picture | Verdict | Code) -> str:
     if isinstance(part, Verdict):
         return f"* **{part.verdict}**: {part.claim} {part.because}"
     if isinstance(part, Code):
-        return (f"{part.title}\n\n" if part.title else "") + f"```\n{part.text}\n```"
-    rule = "|".join(["---"] + ["---:"] * (len(part.header) - 1))
+        code = f"```\n{part.text}\n```"
+        return f"<details><summary>{part.title}</summary>\n\n{code}\n\n</details>" if part.title else code
+    rule = "|".join(["---"] + ["---" if part.prose else "---:"] * (len(part.header) - 1))
     rows = [" | ".join(cell.replace("|", r"\|") for cell in row) for row in (part.header, *part.rows)]
     return "\n".join([f"*{part.caption}*", "", f"| {rows[0]} |", f"|{rule}|", *(f"| {row} |" for row in rows[1:])])
 
@@ -120,7 +122,7 @@ p { max-width: 44rem; margin: .7rem 0; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 caption { caption-side: top; text-align: left; color: var(--soft); padding-bottom: .5rem; max-width: 44rem; }
 th, td { padding: .32rem .9rem .32rem 0; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .prose th, .prose td { text-align: left; }
 thead th { font-weight: 600; border-bottom: 2px solid var(--line); }
 figure { margin: 1.6rem 0; }
 figure img { max-width: 100%; height: auto; background: #fff; border-radius: 6px; }
@@ -140,7 +142,7 @@ summary { cursor: pointer; color: var(--soft); }
 {% if kind(part) == "str" %}
 <p>{{ part }}</p>
 {% elif kind(part) == "Table" %}
-<div class="scroll"><table><caption>{{ part.caption }}</caption>
+<div class="scroll"><table{% if part.prose %} class="prose"{% endif %}><caption>{{ part.caption }}</caption>
 <thead><tr>{% for cell in part.header %}<th>{{ cell }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in part.rows %}

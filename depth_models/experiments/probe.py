@@ -15,7 +15,7 @@ from typing import Any
 from depth_models.config import TrainConfig
 from depth_models.training import train
 
-_STEPS = 4  # the first of them counts as the start: kernels and caches warm up in it
+_STEPS = 3  # the first of them counts as the start: kernels and caches warm up in it
 
 
 @dataclass(frozen=True)

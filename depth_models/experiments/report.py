@@ -170,13 +170,22 @@ def _ablations(ablations: dict[str, Any], data: str) -> list[Any]:
 
 
 def _cuts(results: dict[str, Any], data: str) -> Section:
-    rows = [
+    cuts = {run["network"]: "; ".join(run["cuts"]) or "nothing" for run in results["runs"]}
+    header = ["network", "otherwise than the paper"]
+    times = [
         [run["name"], f"{run['frames']['train']} / {run['frames']['val']}", str(run["epochs"]),
-         f"{run['planned_s']:.0f} s", "; ".join(run["cuts"]) or "nothing"]
+         f"{run['planned_s']:.0f} s", f"{run['took_s'] or 0:.0f} s"]
         for run in results["runs"]
     ]  # fmt: skip
-    header = ["run", "frames to train / validate", "epochs", "planned", "otherwise than the paper"]
-    parts: list[Any] = [Table(f"Every run, and what the budget cut. Data: {data}.", header, rows), *results["notes"]]
+    parts: list[Any] = [
+        Table(f"What the budget cut, in all runs of a network. Data: {data}.", header, list(cuts.items()), prose=True),
+        Table(
+            f"Every run; it took so long since its last start. Data: {data}.",
+            ["run", "frames to train / validate", "epochs", "planned", "took"],
+            times,
+        ),
+        *results["notes"],
+    ]
     if results["test_step"] > 1:
         parts.append(f"Of the test part one frame in {results['test_step']} was tested.")
     return Section("What was cut", parts)
@@ -184,9 +193,14 @@ def _cuts(results: dict[str, Any], data: str) -> Section:
 
 def _how(results: dict[str, Any]) -> Section:
     environment = [[name, value] for name, value in results["environment"].items()]
-    parts: list[Any] = [Code(results["command"]), Table("Environment.", ["", ""], environment)]
+    parts: list[Any] = [Code(results["command"]), Table("Environment.", ["", ""], environment, prose=True)]
     for run in results["runs"]:
-        parts.append(Code(yaml.safe_dump(run["config"], sort_keys=False).strip(), f"Configuration of {run['name']}"))
+        parts.append(
+            Code(
+                yaml.safe_dump(run["config"], sort_keys=False, default_flow_style=None, width=110).strip(),
+                f"Configuration of {run['name']}",
+            )
+        )
     parts.append("A run is repeated by depth-models train runs/NAME/config.yaml --data FILE --out FOLDER.")
     return Section("How it was made", parts)
 

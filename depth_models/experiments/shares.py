@@ -71,15 +71,19 @@ class Chooser:
         Raises:
             DepthModelsError: the share is too small even for the smallest size.
         """
-        found = [self._largest(network, encoder, share_s) for encoder in encoders(network)]
-        sizes = [size for size in found if size] or [Size(self._canvases[-1], encoders(network)[-1])]
-        for size in sorted(sizes, key=lambda s: s.canvas, reverse=True):  # the paper's encoder first, as sort is stable
-            if size.encoder == encoders(network)[-1] or self._obtainable(size.encoder):
+        *larger, small = encoders(network)
+        smallest = Size(self._canvases[-1], small)
+        sizes = [self._largest(network, small, share_s)]
+        if sizes[0]:  # else a larger encoder need not be measured
+            sizes = [*(self._largest(network, encoder, share_s) for encoder in larger), *sizes]
+        fit = [size for size in sizes if size]
+        for size in sorted(fit, key=lambda s: s.canvas, reverse=True):  # the paper's encoder first, as sort is stable
+            if size.encoder == small or self._obtainable(size.encoder):
                 return self._fill(network, size, share_s)
             self.notes.append(
                 f"{network}: the paper's encoder {size.encoder} would fit the budget, but its weights cannot be fetched"
             )
-        return self._fill(network, Size(self._canvases[-1], encoders(network)[-1]), share_s)
+        return self._fill(network, smallest, share_s)
 
     def _largest(self, network: str, encoder: str, share_s: float) -> Size | None:
         """Climbs from the smallest canvas while there is time, so that no probe is much slower than what fits."""

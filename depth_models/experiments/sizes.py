@@ -77,12 +77,18 @@ def configuration(network: str, size: Size, pretrained: bool = True) -> TrainCon
         options |= {"map_size": [height // 3, width * 3 // 8], "hidden": [512, 512, 128, height * width // 64]}
     if network == "multiscale":
         options |= {"input_size": list(size.canvas)}
-    mean_std = {"mean": (0.5,) * 3, "std": (0.5,) * 3} if size.encoder == SMALLER_ENCODER else {}
-    focal_px = (config.preprocess.focal_px or 0) * width / PAPER_CANVAS[1]
-    preprocess = replace(config.preprocess, height=height, width=width, focal_px=focal_px, **mean_std)
-    batch = config.batch_size if is_papers(network, size) else _BATCH
-    changed = {"options": options, "preprocess": preprocess, "batch_size": batch, "workers": _workers()}
-    return replace(config, tensorboard=False, **changed)
+    focal_px = round((config.preprocess.focal_px or 0) * width / PAPER_CANVAS[1], 3)
+    preprocess = replace(config.preprocess, height=height, width=width, focal_px=focal_px)
+    if size.encoder == SMALLER_ENCODER:  # whose weights were trained so
+        preprocess = replace(preprocess, mean=(0.5,) * 3, std=(0.5,) * 3)
+    return replace(
+        config,
+        options=options,
+        preprocess=preprocess,
+        batch_size=config.batch_size if is_papers(network, size) else _BATCH,
+        workers=_workers(),
+        tensorboard=False,
+    )
 
 
 def is_papers(network: str, size: Size) -> bool:
