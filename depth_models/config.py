@@ -60,6 +60,7 @@ class TrainConfig:
         options: keyword arguments of the network, pretrained weights (`encoder_weights`) included.
         preprocess: the network's input.
         depth: which array of the file is the truth: 'depths' or 'rawDepths'.
+        border: whether depth outside the picture counts, in the white border that NYUv2's frames have.
         split: see `depth_models.data.splits`.
         augmentation: see `Augmentation`.
         loss: weight by name, see `depth_models.losses`.
@@ -80,6 +81,7 @@ class TrainConfig:
     preprocess: Preprocess
     options: dict[str, Any] = field(default_factory=dict)
     depth: str = "depths"
+    border: bool = False
     split: str = "scene"
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: dict[str, float] = field(default_factory=lambda: {"smooth_l1": 1.0})

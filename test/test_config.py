@@ -22,6 +22,10 @@ def test_every_network_has_the_papers_recipe():
         assert (config.network, config.split, config.loss) == (name, "paper", {"smooth_l1": 1.0})
         assert (config.optimisation.optimizer, config.optimisation.lr) == ("adam", 1e-4)
         assert config.epochs == {"baseline": 20, "multiscale": 20, "unet": 30, "fpn": 30}[name]
+        assert config.batch_size == {"baseline": 4, "multiscale": 4, "unet": 1, "fpn": 1}[name]
+        assert (config.accumulate, config.precision, config.optimisation.schedule) == (1, "fp32", "constant")
+        assert (config.preprocess.height, config.preprocess.width) == (480, 640)
+        assert (config.preprocess.mean, config.preprocess.std) == ((0.5145, 0.4555, 0.4275), (0.2541, 0.2605, 0.2748))
         augmentation = config.augmentation
         assert (augmentation.rotation_deg, augmentation.rotation_p) == (5.0, 0.5)
         assert (augmentation.flip_p, augmentation.grey_p, augmentation.zoom) == (0.6, 0.2, 1.0)
@@ -36,8 +40,12 @@ def test_overrides_reach_every_depth_and_are_typed():
             "options.encoder=resnet18",
             "loss={l1: 1e-3, l2: 2}",
             "augmentation.zoom=2",
+            "accumulate=4",
+            "compile=true",
+            "tensorboard=no",
         ],
     )
+    assert (config.accumulate, config.compile, config.tensorboard) == (4, True, False)
     assert (config.epochs, config.optimisation.lr, config.options["encoder"]) == (3, 1e-3, "resnet18")
     assert (config.loss, config.augmentation.zoom) == ({"l1": 1e-3, "l2": 2.0}, 2.0)
 
@@ -49,7 +57,11 @@ def test_overrides_reach_every_depth_and_are_typed():
         ("optimisation.lrr=3", "unknown setting 'lrr': did you mean 'lr'?"),
         ("epochs=three", "epochs: expected int, got 'three'"),
         ("epochs=true", "epochs: expected int, got True"),
-        ("epochs=0", "epochs must be 1 or more"),
+        ("epochs=0", "epochs must be 1 or more, got 0"),
+        ("accumulate=0", "accumulate must be 1 or more"),
+        ("keep_every=-1", "keep_every must be 0 or more"),
+        ("compile=1", "compile: expected bool, got 1"),
+        ("optimisation.schedule=cycle", "expected one of constant, cosine, one_cycle"),
         ("optimisation.lr=0", "lr > 0"),
         ("optimisation.warmup_steps=-1", "no negative value"),
         ("loss={l1: much}", "loss: l1: expected float, got 'much'"),

@@ -85,7 +85,7 @@ class _Run:
         batches = ShuffledBatches(self.split.train, frames, config.epochs, config.seed, learner.step)
         if not len(batches):  # the run has ended
             return
-        data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed)
+        data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed, config.border)
         loader = iter(load(data, Shares(batches, config.batch_size), config.workers))
         self._validation = Validation(config, self.source, self.split.val)
         self._board = open_board(self.folder.board, learner.step) if config.tensorboard and self._first else None

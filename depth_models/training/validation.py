@@ -32,7 +32,7 @@ class Validation:
 
     def __init__(self, config: TrainConfig, source: Source, indices: Sequence[int]) -> None:
         self._source, self._indices, size = source, indices, config.batch_size
-        self._data = PreparedSet(source, config.preprocess, None, 0)
+        self._data = PreparedSet(source, config.preprocess, None, 0, config.border)
         keys = [(0, index) for index in shard(indices)]
         batches = [keys[i : i + size] for i in range(0, len(keys), size)]
         self._loader = load(self._data, batches, config.workers)  # kept: its processes take seconds to start
