@@ -1,8 +1,7 @@
-"""sensor_msgs/Image and CameraInfo to arrays and back. Pure: any object with the messages' attributes will do."""
+"""sensor_msgs/Image and CompressedImage to arrays and back. Pure: any object with the messages' attributes will do."""
 
 from __future__ import annotations
 
-import copy
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,15 @@ import numpy as np
 
 
 class MessageError(ValueError):
-    """A message that cannot be used; the text says what was got, what was expected and how to fix it."""
+    """A message that cannot be used; the text says what was got, what was expected and how to fix it.
+
+    Attributes:
+        reason: the kind of fault in a word, for counting.
+    """
+
+    def __init__(self, text: str, reason: str = "content") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,11 @@ _LAYOUTS = {
     "bayer_grbg8": _Layout(1, cv2.COLOR_BayerGRBG2RGB, even=(2, 2)),
 }
 
+# First and last bytes of what may be in a compressed image. The last tell a whole image from one that was cut off,
+# which OpenCV would fill up with grey. Padding with zeros may follow them.
+_JPEG, _PNG = (b"\xff\xd8\xff", b"\xff\xd9"), (b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82")
+_COMPRESSED = ("", "jpeg", "jpg", "png", "rgb8", "bgr8", "rgba8", "bgra8", "8UC3", "mono8", "8UC1", "mono16")
+
 _DEPTHS = {"32FC1": (_Layout(1, dtype=np.float32), 1.0), "16UC1": (_Layout(1, dtype=np.uint16), 1000.0)}  # per metre
 
 
@@ -70,11 +82,15 @@ def image_to_rgb(message: Any) -> np.ndarray:
     cv_bridge where a ROS installation has one.
 
     Args:
-        message: sensor_msgs/Image, or anything with its attributes encoding, width, height, step, is_bigendian, data.
+        message: sensor_msgs/Image, or anything with its attributes encoding, width, height, step, is_bigendian, data;
+            or sensor_msgs/CompressedImage (JPEG or PNG), or anything with its attributes format, data and no encoding.
 
     Raises:
-        MessageError: unknown encoding; no pixel; an odd size where the encoding forbids it; step or data too short.
+        MessageError: unknown encoding; no pixel; an odd size where the encoding forbids it; step or data too short;
+            compressed data that are broken or cut off.
     """
+    if not hasattr(message, "encoding"):
+        return _decompressed(message)
     layout = _LAYOUTS.get(message.encoding)
     if layout is None:
         return _with_cv_bridge(message)
@@ -86,27 +102,55 @@ def image_to_rgb(message: Any) -> np.ndarray:
     return cv2.cvtColor(np.ascontiguousarray(samples), layout.to_rgb)
 
 
+def _decompressed(message: Any) -> np.ndarray:
+    # image_transport writes "rgb8; jpeg compressed bgr8": the source's encoding, the codec, and what was compressed
+    # where that differs. Others write the codec alone.
+    source, _, codec = message.format.partition(";")
+    stored = codec.split()[2] if len(codec.split()) == 3 else source.strip()
+    what = f"compressed image of format {message.format!r}"
+    if stored not in _COMPRESSED:
+        raise MessageError(f"{what}: it holds {stored!r}; expected a colour or grey image as JPEG or PNG", "encoding")
+    data = bytes(memoryview(message.data).cast("B"))
+    ends = [last for first, last in (_JPEG, _PNG) if data.startswith(first)]
+    if not ends:
+        raise MessageError(f"{what}: its {len(data)} bytes are neither JPEG nor PNG; publish one of these", "encoding")
+    if not data.rstrip(b"\0").endswith(ends[0]):
+        raise MessageError(
+            f"{what}: its {len(data)} bytes are cut off; is the network or the camera's buffer full?", "data"
+        )
+    try:
+        # A camera_info is of the pixels as they are stored, whatever an EXIF tag says of up and down.
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:  # sizes that OpenCV refuses
+        raise MessageError(f"{what}: it cannot be decoded: {error}", "data") from error
+    if bgr is None:
+        raise MessageError(f"{what}: its {len(data)} bytes are broken; does the publisher send whole images?", "data")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
 def _samples(message: Any, layout: _Layout) -> np.ndarray:
     """(rows, W) or (rows, W, channels) view of the message's memory, its row padding cut off."""
     height, width, step = message.height, message.width, message.step
     what = f"image of encoding {message.encoding!r}, {width} x {height} pixels"
     if height <= 0 or width <= 0:
-        raise MessageError(f"{what}: it has no pixel; does the camera driver run?")
+        raise MessageError(f"{what}: it has no pixel; does the camera driver run?", "size")
     if height % layout.even[0] or width % layout.even[1]:
         raise MessageError(
             f"{what}: height and width must be multiples of {layout.even[0]} and {layout.even[1]} for this encoding; "
-            "crop the image or publish rgb8"
+            "crop the image or publish rgb8",
+            "size",
         )
     dtype = np.dtype(layout.dtype).newbyteorder(">" if message.is_bigendian else "<")
     row_bytes = width * layout.channels * dtype.itemsize
     if step < row_bytes:
-        raise MessageError(f"{what}: step is {step} bytes, and a row has {row_bytes}; the publisher must set step")
+        raise MessageError(f"{what}: step is {step} bytes, a row has {row_bytes}; the publisher must set step", "step")
     rows = height * layout.rows // 2
     data = memoryview(message.data).cast("B")
     if len(data) != rows * step:
         raise MessageError(
             f"{what}, step {step}: data has {len(data)} bytes, expected {rows} x {step} = {rows * step}; "
-            "the publisher's encoding, size and data must agree"
+            "the publisher's encoding, size and data must agree",
+            "data",
         )
     shape: tuple[int, ...] = (rows, width) if layout.channels == 1 else (rows, width, layout.channels)
     strides: tuple[int, ...] = (step, dtype.itemsize * layout.channels, dtype.itemsize)[: len(shape)]
@@ -120,14 +164,16 @@ def _with_cv_bridge(message: Any) -> np.ndarray:
     if not any(prefix and (Path(prefix) / marker).is_file() for prefix in prefixes):
         raise MessageError(
             f"image of encoding {message.encoding!r}: not one of {', '.join(_LAYOUTS)}; "
-            "publish one of these, or install ROS 2's cv_bridge (ros-$ROS_DISTRO-cv-bridge), which knows more"
+            "publish one of these, or install ROS 2's cv_bridge (ros-$ROS_DISTRO-cv-bridge), which knows more",
+            "encoding",
         )
     try:
         from cv_bridge import CvBridge
 
         return np.ascontiguousarray(CvBridge().imgmsg_to_cv2(message, "rgb8"))
     except Exception as error:  # cv_bridge's own errors, and those of a build for another numpy
-        raise MessageError(f"image of encoding {message.encoding!r}: cv_bridge cannot decode it: {error}") from error
+        text = f"image of encoding {message.encoding!r}: cv_bridge cannot decode it: {error}"
+        raise MessageError(text, "encoding") from error
 
 
 def depth_to_image(metres: np.ndarray, encoding: str, max_depth: float) -> np.ndarray:
@@ -159,7 +205,7 @@ def image_to_depth(message: Any) -> np.ndarray:
         MessageError: another encoding; no pixel; step or data too short.
     """
     if message.encoding not in _DEPTHS:
-        raise MessageError(f"image of encoding {message.encoding!r}: depth is one of {', '.join(_DEPTHS)}")
+        raise MessageError(f"image of encoding {message.encoding!r}: depth is one of {', '.join(_DEPTHS)}", "encoding")
     layout, metre = _DEPTHS[message.encoding]
     metres = _samples(message, layout).astype(np.float32) / np.float32(metre)
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
@@ -179,50 +225,3 @@ def fill_image(message: Any, pixels: np.ndarray, encoding: str) -> None:
     message.step = pixels.nbytes // len(pixels)
     # Filling the array in place is 1000 times faster than assigning one, whose values rclpy checks one by one.
     message.data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
-
-
-def camera_info_for(info: Any, width: int, height: int) -> Any:
-    """The camera_info of an image of `width` x `height` pixels, given that of its camera.
-
-    Binning and region of interest are worked into K and P, as not every reader of depth knows them, and a plain change
-    of size is a scaling. The image may have the region's aspect ratio, or that of its binned pixels. Pixel centres are
-    at integer coordinates: cx becomes (cx + 0.5) s - 0.5. Distortion and R do not depend on the size. An info that fits
-    already comes back as an equal copy.
-
-    Args:
-        info: sensor_msgs/CameraInfo, or anything with its attributes. Not changed.
-
-    Raises:
-        MessageError: no size, or an aspect ratio that differs by more than 2 %: the info of another camera.
-    """
-    out = copy.deepcopy(info)
-    if (info.width, info.height) == (width, height):
-        return out
-    roi = info.roi
-    region_w, region_h = roi.width or info.width, roi.height or info.height
-    if min(region_w, region_h, width, height) <= 0:
-        raise MessageError(f"camera_info is {info.width} x {info.height} pixels; the camera driver must set its size")
-    scale_x, scale_y = width / region_w, height / region_h
-    # Whole pixels alone can change the ratio of a very small image by more than 2 %.
-    tolerance = max(0.02, 1.0 / min(width, height))
-    stretch = scale_x / scale_y
-    binned_stretch = stretch * max(1, info.binning_x) / max(1, info.binning_y)
-    if min(abs(stretch - 1), abs(binned_stretch - 1)) > tolerance:
-        raise MessageError(
-            f"camera_info is of a {region_w} x {region_h} image and the image has {width} x {height} pixels: "
-            "another aspect ratio, so another camera; remap camera_info to this camera's"
-        )
-    shift = np.array([[1, 0, -roi.x_offset], [0, 1, -roi.y_offset], [0, 0, 1]], np.float64)
-    scale = np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1]])
-    out.k = (scale @ shift @ np.reshape(info.k, (3, 3))).ravel()
-    out.p = (scale @ shift @ np.reshape(info.p, (3, 4))).ravel()
-    out.width, out.height, out.binning_x, out.binning_y = width, height, 0, 0
-    out.roi.x_offset = out.roi.y_offset = out.roi.width = out.roi.height = 0
-    out.roi.do_rectify = False
-    return out
-
-
-def focal_length(info: Any) -> tuple[float, float] | None:
-    """(fx, fy) in pixels of the image that `info` describes, or None where K is not calibrated (zeros)."""
-    fx, fy = float(info.k[0]), float(info.k[4])
-    return (fx, fy) if 0 < fx < float("inf") and 0 < fy < float("inf") else None

@@ -8,14 +8,17 @@ from typing import Any, ClassVar
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
+from depth_estimation_ros.calibration import focal_length
 from depth_estimation_ros.conversions import fill_image
 from depth_estimation_ros.pipeline import DepthFrame
+from depth_estimation_ros.points import POINT_BYTES, organised_points
+from depth_estimation_ros.preview import preview
 
 
 class Output(ABC):
-    """A topic made from a `DepthFrame`.
+    """A topic made from a `DepthFrame`, while anybody subscribes.
 
     Attributes:
         topic: relative name.
@@ -73,4 +76,58 @@ class DepthCameraInfo(Output):
         return message
 
 
-OUTPUTS: tuple[type[Output], ...] = (DepthImage, DepthCameraInfo)
+class RgbImage(Output):
+    """The very image that the depth belongs to, rgb8: both come at one rate, so no synchroniser's queue overflows."""
+
+    topic = "rgb/image"
+    message_type = Image
+
+    def message(self, frame: DepthFrame) -> Image:
+        message = Image(header=frame.image.header)
+        fill_image(message, frame.rgb, "rgb8")
+        return message
+
+
+class RgbCameraInfo(DepthCameraInfo):
+    """The camera_info of `rgb/image`: that of the depth."""
+
+    topic = "rgb/camera_info"
+
+
+class DepthPreview(Output):
+    """Depth in colours, rgb8: dark blue is near, bright yellow is `preview_range` or farther, grey is invalid."""
+
+    topic = "depth/preview"
+    message_type = Image
+
+    def message(self, frame: DepthFrame) -> Image:
+        message = Image(header=frame.image.header)
+        fill_image(message, preview(frame.metres, self._node.get_parameter("preview_range").value), "rgb8")
+        return message
+
+
+class DepthPoints(Output):
+    """An organised cloud of x, y, z, rgb, NaN where invalid; silent while there is no calibration."""
+
+    topic = "depth/points"
+    message_type = PointCloud2
+    _FIELDS: ClassVar = [
+        PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
+        for i, name in enumerate(("x", "y", "z", "rgb"))
+    ]
+
+    def message(self, frame: DepthFrame) -> PointCloud2 | None:
+        if frame.camera_info is None or focal_length(frame.camera_info) is None:
+            return None
+        cloud = organised_points(frame.metres, frame.rgb, frame.camera_info.k)
+        height, width = cloud.shape[:2]
+        message = PointCloud2(
+            header=frame.image.header, height=height, width=width, fields=self._FIELDS, is_bigendian=False,
+            point_step=POINT_BYTES, row_step=POINT_BYTES * width, is_dense=False,
+        )  # fmt: skip
+        message.data.frombytes(cloud.data.cast("B"))
+        return message
+
+
+# The four of an RGB-D reader first, next to each other.
+OUTPUTS: tuple[type[Output], ...] = (DepthImage, DepthCameraInfo, RgbImage, RgbCameraInfo, DepthPoints, DepthPreview)

@@ -48,6 +48,10 @@ def _parameter(default: ParameterValue, description: str, **rest: Any) -> Any:
     return field(default=default, metadata={"spec": Spec(description, **rest)})
 
 
+def _threshold(default: float, level: str, where: str) -> Any:
+    return _parameter(default, f"Diagnostics show {level} {where}; 0 is off.", low=0.0, high=3600.0, live=True)
+
+
 _RELIABILITY = ("reliable", "best_effort")
 
 
@@ -68,15 +72,53 @@ class NodeParameters:
         "32FC1",
         "32FC1 is metres with NaN for invalid, 16UC1 is millimetres with 0 for invalid.",
         choices=("32FC1", "16UC1"),
+        live=True,
     )
     max_depth: float = _parameter(
         100.0, "Farther depth is published as invalid, metres.", low=0.01, high=1000.0, live=True
+    )
+    edge_filter: float = _parameter(
+        0.0,
+        "Depths on an occlusion boundary that belong to neither side become invalid where the sides differ by more "
+        "than this part, such as 0.1; 0 is off.",
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+    rectify: bool = _parameter(
+        False, "Undistort the image as camera_info says; all outputs are then those of a pinhole camera."
+    )
+    preview_range: float = _parameter(
+        10.0, "Depth of the last colour of depth/preview, metres.", low=0.1, high=1000.0, live=True
+    )
+    max_age: float = _parameter(
+        0.0,
+        "Older images (ROS time minus stamp) are dropped, seconds; 0 takes all.",
+        low=0.0,
+        high=3600.0,
+        live=True,
+    )
+    max_rate: float = _parameter(
+        0.0, "Images that come faster are dropped, Hz; 0 takes all.", low=0.0, high=1000.0, live=True
+    )
+    image_transport: str = _parameter(
+        "raw",
+        "raw is sensor_msgs/Image on image; compressed is CompressedImage (JPEG or PNG) on image/compressed.",
+        choices=("raw", "compressed"),
     )
     image_reliability: str = _parameter(
         "best_effort", "QoS reliability of the image and camera_info subscriptions.", choices=_RELIABILITY
     )
     depth_reliability: str = _parameter("reliable", "QoS reliability of the publishers.", choices=_RELIABILITY)
     depth_queue: int = _parameter(5, "QoS history of the publishers: keep the last N messages.", low=1, high=1000)
+    warn_silence: float = _threshold(1.0, "a warning", "from so many seconds without an image on")
+    error_silence: float = _threshold(5.0, "an error", "from so many seconds without an image on")
+    warn_rate: float = _threshold(0.0, "a warning", "below so many Hz of depth, while images come and anybody listens")
+    error_rate: float = _threshold(0.0, "an error", "below so many Hz of depth, while images come and anybody listens")
+    warn_latency: float = _threshold(0.5, "a warning", "from so many seconds of latency on (95 % of the images)")
+    error_latency: float = _threshold(2.0, "an error", "from so many seconds of latency on (95 % of the images)")
+    warn_rejected: float = _threshold(0.01, "a warning", "from such a part of unusable images on")
+    error_rejected: float = _threshold(0.5, "an error", "from such a part of unusable images on")
     autostart: bool = _parameter(
         True, "Configure and activate at start; false leaves that to a lifecycle manager.", read_only=True
     )

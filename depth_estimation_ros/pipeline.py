@@ -1,25 +1,20 @@
-"""From messages to what is published, without ROS: decoding, prediction, statistics and the mailbox between threads."""
+"""From an image message to what is published, without ROS: decoding, rectification, prediction, filtering."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
-from depth_estimation_ros.conversions import (
-    MessageError,
-    camera_info_for,
-    depth_to_image,
-    focal_length,
-    image_to_rgb,
-)
+from depth_estimation_ros.calibration import camera_info_for, focal_length, is_distorted
+from depth_estimation_ros.conversions import MessageError, depth_to_image, image_to_rgb
+from depth_estimation_ros.edge_filter import without_flying_pixels
+from depth_estimation_ros.rectification import Rectifier
 from depth_models.types import Depth
 
-Item = TypeVar("Item")
+_MOST_16UC1_M = 65.5355  # rounds to 65535 mm
 
 
 @dataclass(frozen=True)
@@ -28,10 +23,11 @@ class DepthFrame:
 
     Attributes:
         image: the input message.
-        rgb: (H, W, 3) uint8, the image decoded.
+        rgb: (H, W, 3) uint8, the image decoded, and rectified where that was asked for.
         depth: (H, W) float32 metres or uint16 millimetres, as `encoding` says.
         encoding: '32FC1' or '16UC1'.
-        camera_info: the camera's, fitted to (W, H), its header still its own; None where there is none that fits.
+        camera_info: that of `rgb`, its header still the camera's; None where there is none that fits.
+        clipped_pixels: how many depths are invalid only since they do not fit 16UC1.
     """
 
     image: Any
@@ -39,6 +35,14 @@ class DepthFrame:
     depth: np.ndarray
     encoding: str
     camera_info: Any | None
+    clipped_pixels: int = 0
+
+    @property
+    def metres(self) -> np.ndarray:
+        """(H, W) float32, NaN where invalid: what a reader of `depth` gets, whatever its encoding."""
+        if self.encoding == "32FC1":
+            return self.depth
+        return np.where(self.depth > 0, self.depth / np.float32(1000), np.float32(np.nan))
 
 
 class Pipeline:
@@ -47,32 +51,55 @@ class Pipeline:
     Args:
         predictor: called as `predictor(rgb, fx=..., fy=...) -> Depth`.
         encoding: '32FC1' or '16UC1'.
-        max_depth: metres; may be changed at any time.
-        warn: called with a reason when a camera_info cannot be used; the image is then taken without.
+        max_depth: metres.
+        warn: called with a reason when a camera_info cannot be used as it should be.
+        edge_filter: see `without_flying_pixels`; 0 for none.
+        rectify: undistort the image first; an image without a usable camera_info is then refused.
+
+    Attributes:
+        encoding, max_depth, edge_filter: as above; may be changed at any time.
     """
 
     def __init__(
-        self, predictor: Callable[..., Depth], encoding: str, max_depth: float, warn: Callable[[str], None]
+        self,
+        predictor: Callable[..., Depth],
+        encoding: str,
+        max_depth: float,
+        warn: Callable[[str], None],
+        edge_filter: float = 0.0,
+        rectify: bool = False,
     ) -> None:
-        self.max_depth = max_depth
-        self._predictor, self._encoding, self._warn = predictor, encoding, warn
+        self.encoding, self.max_depth, self.edge_filter = encoding, max_depth, edge_filter
+        self._predictor, self._warn = predictor, warn
+        self._rectifier = Rectifier() if rectify else None
 
     def __call__(self, image: Any, camera_info: Any | None) -> DepthFrame:
         """Predict.
 
         Raises:
-            MessageError: the image cannot be decoded.
+            MessageError: the image cannot be decoded, or not be rectified.
         """
+        encoding, max_depth, edge_filter = self.encoding, self.max_depth, self.edge_filter
         rgb = image_to_rgb(image)
-        height, width = rgb.shape[:2]
-        info = self._fitted(camera_info, width, height)
+        info = self._fitted(camera_info, *rgb.shape[:2])
+        seen = None
+        if self._rectifier is not None:
+            if info is None:
+                raise MessageError("rectify is on, and there is no camera_info that fits the image", "camera_info")
+            rectified = self._rectifier(rgb, info)
+            rgb, info, seen = rectified.rgb, rectified.info, rectified.seen
         fx, fy = (focal_length(info) if info is not None else None) or (None, None)
-        depth = self._predictor(rgb, fx=fx, fy=fy)
-        return DepthFrame(
-            image, rgb, depth_to_image(depth.metres, self._encoding, self.max_depth), self._encoding, info
-        )
+        metres = self._predictor(rgb, fx=fx, fy=fy).metres
+        if seen is not None:
+            metres = np.where(seen, metres, np.float32(np.nan))
+        if edge_filter > 0:
+            metres = without_flying_pixels(metres, edge_filter)
+        clipped = 0
+        if encoding == "16UC1" and max_depth > _MOST_16UC1_M:
+            clipped = int(np.count_nonzero((metres > _MOST_16UC1_M) & (metres <= max_depth)))
+        return DepthFrame(image, rgb, depth_to_image(metres, encoding, max_depth), encoding, info, clipped)
 
-    def _fitted(self, camera_info: Any | None, width: int, height: int) -> Any | None:
+    def _fitted(self, camera_info: Any | None, height: int, width: int) -> Any | None:
         if camera_info is None:
             return None
         try:
@@ -82,68 +109,10 @@ class Pipeline:
             return None
         if focal_length(info) is None:
             self._warn("camera_info has a zero K (not calibrated): depth assumes the network's focal length")
+        elif self._rectifier is None and is_distorted(info):
+            self._warn(
+                f"camera_info has lens distortion ({info.distortion_model}) and the image is taken as it is: readers "
+                "that assume a pinhole put points wrong towards the borders; set the node's parameter rectify, or give "
+                "it images that image_proc has rectified"
+            )
         return info
-
-
-class Mailbox(Generic[Item]):
-    """One slot between two threads: the newest item wins, so that nobody ever works on a stale one."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._item: Item | None = None
-        self._closed = False
-
-    def put(self, item: Item) -> bool:
-        """Leave an item; returns whether it overwrote one that nobody had taken. A closed mailbox forgets it."""
-        with self._condition:
-            overwrote = self._item is not None
-            self._item = None if self._closed else item
-            self._condition.notify()
-            return overwrote
-
-    def get(self) -> Item | None:
-        """Wait for an item and take it; None once the mailbox is closed."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._item is not None or self._closed)
-            item, self._item = self._item, None
-            return None if self._closed else item
-
-    def close(self) -> None:
-        """Wake whoever waits, for good."""
-        with self._condition:
-            self._closed = True
-            self._condition.notify_all()
-
-
-class Statistics:
-    """What happened to the frames; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-        self._latencies_ms: deque[float] = deque(maxlen=1000)
-
-    def count(self, event: str) -> None:
-        """Count one frame as 'received', 'dropped' (a newer one came first), 'rejected' or 'unheard' (no reader)."""
-        with self._lock:
-            self._counts[event] += 1
-
-    def published(self, latency_ms: float) -> None:
-        """Count a published frame; the latency is from the image's arrival to its depth's departure."""
-        with self._lock:
-            self._counts["published"] += 1
-            self._latencies_ms.append(latency_ms)
-
-    def take_line(self) -> str:
-        """One line on everything since the last call, which is then forgotten; '' if no frame came."""
-        with self._lock:
-            counts, latencies = self._counts, list(self._latencies_ms)
-            self._counts, self._latencies_ms = Counter(), deque(maxlen=1000)
-        if not counts:
-            return ""
-        events = ("received", "published", "dropped", "rejected", "unheard")
-        line = "frames: " + ", ".join(f"{counts[e]} {e}" for e in events if counts[e] or e in events[:3])
-        if latencies:
-            p50, p95 = np.percentile(latencies, [50, 95])
-            line += f"; latency p50 {p50:.0f} ms, p95 {p95:.0f} ms"
-        return line

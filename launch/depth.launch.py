@@ -17,11 +17,13 @@ ARGUMENTS = {  # name: (default, description)
     "device": ("auto", "auto, cpu, cuda or cuda:N"),
     "image": ("/camera/image_raw", "topic of the camera's images"),
     "camera_info": ("/camera/camera_info", "topic of the camera's calibration"),
+    "image_transport": ("raw", "raw, or compressed for JPEG or PNG on the topic of `image` with /compressed behind it"),
     "namespace": ("", "namespace of the node and of its topics depth/image and depth/camera_info"),
     "params_file": (str(CONFIG / "depth_node.yaml"), "YAML file with the node's other parameters"),
     "log_level": ("info", "debug, info, warn, error or fatal; or LOGGER:=LEVEL for one logger"),
 }
-PARAMETERS = ("model", "weights", "device")  # these arguments are parameters of the node, and win over params_file
+# These arguments are parameters of the node, and win over params_file.
+PARAMETERS = ("model", "weights", "device", "image_transport")
 # A TERM or KILL ends `ros2 launch` before it can end the node, which would go on publishing: the kernel ends it then.
 WITH_LAUNCH = "setpriv --pdeathsig TERM"
 

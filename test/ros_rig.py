@@ -134,6 +134,14 @@ class Rig:
         for listener in self._listeners:
             until(lambda listener=listener: listener.get_publisher_count(), f"a publisher of {listener.topic_name}")
 
+    def collect(self, topic: str, kind: type) -> deque:
+        """Subscribe to a topic; what comes is in its inbox, which is returned."""
+        inbox: deque = deque()
+        listener = self.node.create_subscription(kind, topic, lambda m: inbox.append(m), qos_profile_sensor_data)
+        self._listeners.append(listener)
+        until(listener.get_publisher_count, f"a publisher of {topic}")
+        return inbox
+
     def stop_listening(self) -> None:
         for listener in self._listeners:
             self.node.destroy_subscription(listener)
@@ -157,13 +165,15 @@ class Rig:
 
     def answer(self, message: Image) -> Image:
         """Publish until the depth of this very message arrives."""
-        return self._answer(message, self.depth)
+        return self.answer_in(self.depth, message)
 
     def answer_info(self, message: Image) -> CameraInfo:
         """As `answer`, for depth/camera_info."""
-        return self._answer(message, self.depth_info)
+        return self.answer_in(self.depth_info, message)
 
-    def _answer(self, message, inbox):
+    def answer_in(self, inbox: deque, message: Image):
+        """As `answer`, for an inbox of `collect`."""
+
         def mine():
             self.publish(message)
             time.sleep(0.1)

@@ -1,19 +1,18 @@
-"""Message decoding against OpenCV, formulas in float64 and hand-made mosaics; camera_info against projection."""
+"""Message decoding against OpenCV, formulas in float64 and hand-made mosaics."""
 
 import array
-import copy
+import io
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from depth_estimation_ros.conversions import (
     MessageError,
-    camera_info_for,
     depth_to_image,
     fill_image,
-    focal_length,
     image_to_depth,
     image_to_rgb,
 )
@@ -115,11 +114,11 @@ def test_bayer_names_its_pattern_from_the_first_pixel(pattern):
         (message("", RGB), r"encoding ''"),
         (message("rgb8", RGB, height=0), "no pixel"),
         (message("rgb8", RGB, width=0), "no pixel"),
-        (message("rgb8", RGB, step=23), "step is 23 bytes, and a row has 24"),
+        (message("rgb8", RGB, step=23), "step is 23 bytes, a row has 24"),
         (message("rgb8", RGB, data=array.array("B", bytes(10))), "data has 10 bytes, expected 6 x 24 = 144"),
         (message("rgb8", RGB, data=array.array("B", bytes(145))), "data has 145 bytes"),
         (message("rgb8", RGB, data=array.array("B")), "data has 0 bytes"),
-        (message("mono16", RGB[..., 0]), "step is 8 bytes, and a row has 16"),
+        (message("mono16", RGB[..., 0]), "step is 8 bytes, a row has 16"),
         (message("yuyv", RGB[:, :7, :2]), "multiples of 1 and 2"),
         (message("nv12", RGB[:5, :, 0]), "multiples of 2 and 2"),
         (message("bayer_rggb8", RGB[:, :7, 0]), "multiples of 2 and 2"),
@@ -157,82 +156,6 @@ def test_millimetres_have_zero_where_invalid_or_too_far_for_16_bits():
     np.testing.assert_array_equal(depth_to_image(edge, "16UC1", 1000.0), [[65535, 0]])
 
 
-def camera_info(width=640, height=480, roi=(0, 0, 0, 0), binning=0):
-    x, y, w, h = roi
-    return SimpleNamespace(
-        width=width, height=height, distortion_model="plumb_bob", d=[0.1, -0.2, 0.0, 0.0, 0.0],
-        k=[500.0, 0.0, 319.5, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0], r=[1.0, 0, 0, 0, 1, 0, 0, 0, 1],
-        p=[480.0, 0.0, 310.0, -48.0, 0.0, 490.0, 230.0, 0.0, 0.0, 0.0, 1.0, 0.0],
-        binning_x=binning, binning_y=binning,
-        roi=SimpleNamespace(x_offset=x, y_offset=y, width=w, height=h, do_rectify=bool(w)),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("info", [camera_info(), camera_info(roi=(0, 0, 600, 100))])
-def test_a_fitting_camera_info_is_copied_unchanged(info):
-    out = camera_info_for(info, 640, 480)
-    assert out == info
-    assert out is not info
-
-
-@pytest.mark.parametrize(
-    ("info", "size", "to_image"),
-    [
-        (camera_info(), (320, 240), lambda u, v: ((u + 0.5) / 2 - 0.5, (v + 0.5) / 2 - 0.5)),
-        (camera_info(), (1280, 960), lambda u, v: ((u + 0.5) * 2 - 0.5, (v + 0.5) * 2 - 0.5)),
-        (camera_info(binning=2), (320, 240), lambda u, v: ((u + 0.5) / 2 - 0.5, (v + 0.5) / 2 - 0.5)),
-        (camera_info(roi=(100, 60, 320, 240)), (320, 240), lambda u, v: (u - 100, v - 60)),
-        (
-            camera_info(roi=(100, 60, 320, 240), binning=2),
-            (160, 120),
-            lambda u, v: ((u - 100 + 0.5) / 2 - 0.5, (v - 60 + 0.5) / 2 - 0.5),
-        ),
-    ],
-)
-def test_a_point_projects_to_the_pixel_that_the_resize_takes_it_to(info, size, to_image):
-    before = copy.deepcopy(info)
-    out = camera_info_for(info, *size)
-    assert info == before
-    assert (out.width, out.height) == size
-    assert (out.binning_x, out.roi.x_offset, out.roi.width, out.roi.do_rectify) == (0, 0, 0, False)
-    assert (out.d, out.r) == (info.d, info.r)
-    point = np.array([0.3, -0.2, 2.0, 1.0])
-    for name, shape in (("k", (3, 3)), ("p", (3, 4))):
-        u, v, w = np.reshape(getattr(info, name), shape) @ point[: shape[1]]
-        x, y, z = np.reshape(getattr(out, name), shape) @ point[: shape[1]]
-        np.testing.assert_allclose((x / z, y / z), to_image(u / w, v / w), atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("info", "reason"), [(camera_info(640, 360), "another aspect ratio"), (camera_info(0, 0), "must set its size")]
-)
-def test_the_info_of_another_camera_is_refused(info, reason):
-    with pytest.raises(MessageError, match=reason):
-        camera_info_for(info, 640, 480)
-
-
-def test_binning_in_one_direction_halves_only_that_direction():
-    info = camera_info(roi=(100, 60, 320, 240))
-    info.binning_x, info.binning_y = 2, 1
-    out = camera_info_for(info, 160, 240)
-    # cx: 319.5 - 100 = 219.5, and (219.5 + 0.5) / 2 - 0.5 = 109.5; cy: 239.5 - 60
-    np.testing.assert_allclose(out.k, [250, 0, 109.5, 0, 510, 179.5, 0, 0, 1])
-    # cx: (310 - 100 + 0.5) / 2 - 0.5 = 104.75; cy: 230 - 60; the baseline's term halves with fx
-    np.testing.assert_allclose(out.p, [240, 0, 104.75, -24, 0, 490, 170, 0, 0, 0, 1, 0])
-    assert (out.width, out.height, out.binning_x, out.binning_y) == (160, 240, 0, 0)
-    np.testing.assert_allclose(camera_info_for(info, 320, 480).k, [500, 0, 219.5, 0, 1020, 359.5, 0, 0, 1])
-    np.testing.assert_allclose(camera_info_for(info, 160, 120).k, [250, 0, 109.5, 0, 255, 89.5, 0, 0, 1])
-    with pytest.raises(MessageError, match="another aspect ratio"):
-        camera_info_for(info, 320, 120)  # as if binned the other way
-
-
-def test_focal_length_is_none_for_a_zero_k():
-    info = camera_info()
-    assert focal_length(info) == (500.0, 510.0)
-    info.k = [0.0] * 9
-    assert focal_length(info) is None
-
-
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_depth_comes_back_in_metres_with_nan_where_invalid(order):
     millimetres = np.array([[0, 1, 65535], [1234, 2000, 0]], order + "u2")
@@ -260,3 +183,58 @@ def test_filling_a_message_and_reading_it_gives_the_pixels_back(pixels, encoding
     assert filled.data.tobytes() == pixels.tobytes()
     if encoding == "rgb8":
         np.testing.assert_array_equal(image_to_rgb(filled), pixels)
+
+
+def compressed(data, form="bgr8; jpeg compressed bgr8"):
+    return SimpleNamespace(format=form, data=array.array("B", data))
+
+
+def encoded(extension, pixels=RGB[..., ::-1]):
+    done, data = cv2.imencode(extension, pixels)
+    assert done
+    return data.tobytes()
+
+
+@pytest.mark.parametrize("form", ["png", "rgb8; png compressed bgr8", "mono8; png compressed ", ""])
+def test_a_png_gives_the_rgb_that_went_in(form):
+    out = image_to_rgb(compressed(encoded(".png"), form))
+    np.testing.assert_array_equal(out, RGB)
+    assert out.flags.c_contiguous
+
+
+@pytest.mark.parametrize("form", ["jpeg", "rgb8; jpeg compressed bgr8", "bayer_rggb8; jpeg compressed bgr8"])
+def test_a_jpeg_gives_the_colours_that_went_in(form):
+    colours = np.zeros((32, 48, 3), np.uint8)
+    colours[:, :16], colours[:, 16:32], colours[:, 32:] = (200, 30, 40), (20, 180, 60), (30, 50, 220)
+    out = image_to_rgb(compressed(encoded(".jpg", colours[..., ::-1]), form))
+    for left in (0, 16, 32):
+        inner = np.s_[4:-4, left + 6 : left + 10]
+        assert np.abs(out[inner].astype(int) - colours[inner]).max() <= 12
+    padded = image_to_rgb(compressed(encoded(".jpg", colours[..., ::-1]) + bytes(100), form))
+    np.testing.assert_array_equal(padded, out)
+
+
+def test_an_exif_tag_does_not_turn_the_pixels():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((16, 48, 3), np.uint8)).save(file, "jpeg", exif=exif)
+    assert image_to_rgb(compressed(file.getvalue())).shape == (16, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (compressed(b""), "its 0 bytes are neither JPEG nor PNG"),
+        (compressed(b"GIF89a" + bytes(50)), "neither JPEG nor PNG"),
+        (compressed(encoded(".jpg")[:-20]), "cut off"),
+        (compressed(encoded(".png")[:-20]), "cut off"),
+        (compressed(encoded(".jpg")[:20] + encoded(".jpg")[-2:]), "broken"),
+        (compressed(encoded(".png"), "16UC1; compressedDepth png"), "it holds '16UC1'"),
+        (compressed(encoded(".png"), "16UC1; png compressed "), "it holds '16UC1'"),
+        (compressed(encoded(".jpg"), "bayer_rggb8; jpeg compressed "), "it holds 'bayer_rggb8'"),
+    ],
+)
+def test_bad_compressed_messages_are_refused_with_the_reason(bad, reason):
+    with pytest.raises(MessageError, match=reason):
+        image_to_rgb(bad)

@@ -27,8 +27,13 @@ LAYERS = [
     ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation"],
     ["depth_models.experiments.*"],
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],
+    ["depth_estimation_ros.calibration", "depth_estimation_ros.edge_filter", "depth_estimation_ros.points"],
+    ["depth_estimation_ros.rectification", "depth_estimation_ros.preview", "depth_estimation_ros.scheduling"],
+    ["depth_estimation_ros.model", "depth_estimation_ros.statistics"],
     ["depth_estimation_ros.fastdds", "depth_estimation_ros.declaration", "depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs", "depth_estimation_ros.bag.*"],
+    ["depth_estimation_ros.health", "depth_estimation_ros.inputs", "depth_estimation_ros.worker"],
+    ["depth_estimation_ros.diagnostics", "depth_estimation_ros.session"],
     ["depth_estimation_ros.depth_node", "depth_estimation_ros.doctor.*"],
     ["depth_models.cli.*"],
     ["depth_estimation_ros.demo.*"],
@@ -40,7 +45,10 @@ KNOWS_ROS = tuple(
     for name in (
         "depth_node",
         "declaration",
+        "diagnostics",
+        "inputs",
         "outputs",
+        "session",
         "demo",
         "doctor.run",
         "doctor.graph",
@@ -49,7 +57,7 @@ KNOWS_ROS = tuple(
 )
 PURE = tuple(
     f"depth_estimation_ros.{name}"
-    for name in ("parameters", "conversions", "pipeline", "fastdds", "bag", "doctor.diagnosis")
+    for name in ("parameters", "conversions", "pipeline", "fastdds", "bag", "doctor.diagnosis", "health", "worker")
 )
 # Bags hold messages, whose conversions are the node's. The verb, above both packages, is the one place of
 # `depth_models` that reaches for them, and only when it runs: the library stays whole without its sister.

@@ -55,7 +55,7 @@ def test_every_argument_is_declared_with_a_default_and_used(description):
     entities = description()
     defaults = {a.args[0]: a.default_value for a in entities["DeclareLaunchArgument"]}
     assert set(defaults) == {
-        "model", "weights", "device", "image", "camera_info", "namespace", "params_file", "log_level"
+        "model", "weights", "device", "image", "camera_info", "image_transport", "namespace", "params_file", "log_level"
     }  # fmt: skip
     (node,) = entities["Node"]
     assert node.ros_arguments[::2] == ["--params-file", "--log-level"]

@@ -10,7 +10,10 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_
 
 from rcl_interfaces.srv import DescribeParameters
 from ros_rig import NodeProcess, Rig, camera_info, metres, until
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from depth_estimation_ros.points import organised_points
+from depth_estimation_ros.preview import preview
 from depth_models import DepthPredictor
 
 SHARED_MEMORY_BYTES = 64 << 20  # of config/fastdds.xml
@@ -150,18 +153,62 @@ def test_a_camera_info_that_does_not_fit_is_ignored_and_each_reason_is_named_onc
     assert (times_told("another aspect ratio"), times_told("zero K")) == (1, 2)
 
 
-def test_max_depth_changes_live_and_other_parameters_do_not(rig, rgb):
+def test_the_four_topics_of_an_rgbd_reader_have_one_header_for_every_frame(rig, predictor, rgb):
+    rig.info = camera_info(160, 120)
+    inboxes = [rig.depth, rig.depth_info, rig.collect("rgb/image", Image), rig.collect("rgb/camera_info", CameraInfo)]
+    rig.answer_info(rig.image(rgb))  # from here on there is a camera_info
+    sent = []
+    for i in range(5):
+        sent.append(rig.image(np.roll(rgb, i, axis=1)))
+        rig.answer(sent[-1])
+
+    def by_header():
+        """Per message sent, what came with its header: exactly, as a synchroniser of exact times compares."""
+        return [[next((m for m in list(inbox) if m.header == s.header), None) for inbox in inboxes] for s in sent]
+
+    until(lambda: all(m is not None for row in by_header() for m in row), "all four topics")
+    for message, (depth, depth_info, image, image_info) in zip(sent, by_header(), strict=True):
+        assert (image.encoding, image.height, image.width, image.step) == ("rgb8", 120, 160, 480)
+        assert image.data == message.data
+        assert (depth.height, depth.width) == (120, 160)
+        assert depth_info == image_info
+        pixels = np.frombuffer(message.data, np.uint8).reshape(120, 160, 3)
+        np.testing.assert_allclose(metres(depth), predictor(pixels, fx=150.0, fy=150.0).metres, rtol=1e-4)
+
+
+def test_points_and_preview_are_of_the_depth(rig, rgb):
+    rig.info = camera_info(160, 120)
+    clouds, previews = rig.collect("depth/points", PointCloud2), rig.collect("depth/preview", Image)
+    rig.answer_info(rig.image(rgb))
+    message = rig.image(rgb)
+    depth = metres(rig.answer(message))
+    cloud, picture = rig.answer_in(clouds, message), rig.answer_in(previews, message)
+    assert [(f.name, f.offset, f.datatype, f.count) for f in cloud.fields] == [
+        ("x", 0, 7, 1), ("y", 4, 7, 1), ("z", 8, 7, 1), ("rgb", 12, 7, 1)
+    ]  # fmt: skip
+    assert (cloud.height, cloud.width, cloud.point_step, cloud.row_step) == (120, 160, 16, 2560)
+    assert (cloud.is_dense, cloud.is_bigendian) == (False, False)
+    assert bytes(cloud.data) == organised_points(depth, rgb, rig.info.k).tobytes()
+    assert (picture.encoding, picture.step) == ("rgb8", 480)
+    assert bytes(picture.data) == preview(depth, 10.0).tobytes()
+
+
+def test_live_parameters_change_at_once_and_others_say_why_not(rig, rgb):
     assert rig.set_parameter("max_depth", double_value=0.01) == (True, "")
+    assert rig.set_parameter("depth_encoding", string_value="16UC1") == (True, "")
     try:
-        assert np.isnan(metres(rig.answer(rig.image(rgb)))).all()
+        depth = rig.answer(rig.image(rgb))
+        assert depth.encoding == "16UC1"
+        assert not np.frombuffer(depth.data, "<u2").any()
         successful, reason = rig.set_parameter("max_depth", double_value=1e9)
         assert not successful
         assert "max_depth" in reason
-        successful, reason = rig.set_parameter("depth_encoding", string_value="16UC1")
+        successful, reason = rig.set_parameter("rectify", bool_value=True)
         assert not successful
         assert "cleanup" in reason
     finally:
         assert rig.set_parameter("max_depth", double_value=100.0) == (True, "")
+        assert rig.set_parameter("depth_encoding", string_value="32FC1") == (True, "")
     assert np.isfinite(metres(rig.answer(rig.image(rgb)))).all()
 
 

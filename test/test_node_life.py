@@ -3,18 +3,26 @@
 import signal
 import threading
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_estimation_ros[ros]'")
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from ros_rig import PATIENCE_S, NodeProcess, Rig, camera_info, isolated, metres, until
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CompressedImage, Image
 
+from depth_estimation_ros import outputs
 from depth_estimation_ros.depth_node import DepthNode
-from depth_estimation_ros.pipeline import Mailbox, Pipeline
+from depth_estimation_ros.pipeline import Pipeline
+from depth_estimation_ros.scheduling import Mailbox
+from depth_models import DepthPredictor
+from depth_models.types import Depth
 
 RGB = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
 
@@ -127,6 +135,116 @@ def test_shutdown_of_an_active_node_takes_its_topics_away_for_good(rig):
     assert rig.transition("shutdown")
     until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
     assert not rig.transition("configure")
+
+
+def test_a_compressed_image_is_rectified_and_its_pinhole_goes_with_it(rig, weights):
+    assert rig.set_parameter("image_transport", string_value="compressed") == (True, "")
+    assert rig.set_parameter("rectify", bool_value=True) == (True, "")
+    start(rig)
+    rig.images = rig.node.create_publisher(CompressedImage, "image/compressed", 1)
+    until(rig.images.get_subscription_count, "a subscription to image/compressed")
+    rig.info = info = camera_info(160, 120)
+    info.d = np.zeros(5)
+    info.p = np.array([150.0, 0, 84.5, -15, 0, 150.0, 59.5, 0, 0, 0, 1, 0])  # 5 columns to the right of K's
+    raw = rig.image(RGB)
+    message = CompressedImage(header=raw.header, format="rgb8; png compressed bgr8")
+    message.data.frombytes(cv2.imencode(".png", RGB[..., ::-1])[1].tobytes())
+    relayed = rig.collect("rgb/image", Image)
+    picture, out, depth = rig.answer_in(relayed, message), rig.answer_info(message), metres(rig.answer(message))
+    moved = np.zeros_like(RGB)
+    moved[:, 5:] = RGB[:, :-5]
+    assert bytes(picture.data) == moved.tobytes()
+    expected = DepthPredictor.from_checkpoint(weights, "cpu")(moved, fx=150.0, fy=150.0).metres
+    np.testing.assert_allclose(depth[:, 5:], expected[:, 5:], rtol=1e-4)
+    assert np.isnan(depth[:, :5]).all()
+    assert out.header == picture.header == message.header
+    np.testing.assert_array_equal(out.k, [150, 0, 84.5, 0, 150, 59.5, 0, 0, 1])
+    np.testing.assert_array_equal(out.p, info.p)
+    assert not np.any(out.d)
+
+
+def test_what_nobody_subscribes_to_is_never_made(rig, monkeypatch):
+    made = []
+    for output in outputs.OUTPUTS:
+        original = output.message
+        monkeypatch.setattr(
+            output, "message", lambda self, frame, original=original: made.append(self.topic) or original(self, frame)
+        )
+    start(rig)
+    rig.answer(rig.image(RGB))
+    rig.collect("depth/preview", Image)
+    until(lambda: rig.answer(rig.image(RGB)) and "depth/preview" in made, "a preview")
+    assert set(made) == {"depth/image", "depth/camera_info", "depth/preview"}
+
+
+def test_ros_time_that_jumps_back_stalls_nothing_and_stale_images_are_dropped(rig, node):
+    clock = rig.node.create_publisher(ClockMessage, "/clock", 1)
+
+    def set_clock(sec):
+        message = ClockMessage()
+        message.clock.sec = sec
+        until(lambda: clock.publish(message) or node.get_clock().now().nanoseconds == sec * 10**9, "the clock")
+
+    def image(sec):
+        message = rig.image(RGB)
+        message.header.stamp.sec, message.header.stamp.nanosec = sec, 5
+        return message
+
+    assert rig.set_parameter("use_sim_time", bool_value=True) == (True, "")
+    assert rig.set_parameter("max_age", double_value=2.0) == (True, "")
+    start(rig)
+    set_clock(1000)
+    assert rig.answer(image(999)).header.stamp.sec == 999
+    stale = image(990)
+    statistics = node._session._statistics
+    until(lambda: rig.publish(stale) or statistics.snapshot().totals.get(("dropped", "stale")), "a stale image")
+    assert all(m.header != stale.header for m in list(rig.depth))
+    set_clock(10)  # the recording starts again
+    assert rig.answer(image(9)).header.stamp.sec == 9
+    assert rig.answer(image(990)).header.stamp.sec == 990  # still on its way when the clock jumped: in the future now
+
+
+def test_diagnostics_follow_the_life_of_the_node(rig, weights, monkeypatch):
+    inbox = rig.collect("/diagnostics", DiagnosticArray)
+
+    def status(level, text):
+        def matching():
+            found = [s for m in list(inbox) for s in m.status if s.level == bytes([level]) and text in s.message]
+            return found[-1] if found else None
+
+        found = until(matching, f"diagnostics with {text!r}")
+        inbox.clear()
+        return found
+
+    def worst():
+        return max((s.level[0] for m in list(inbox) for s in m.status), default=0)
+
+    def messages():
+        return [s.message for m in list(inbox) for s in m.status]
+
+    assert status(0, "unconfigured").name == "depth_estimator: depth"
+    assert rig.set_parameter("weights", string_value="/no/such/file") == (True, "")
+    assert not rig.transition("configure")
+    status(2, "cannot configure: '/no/such/file'")
+    assert rig.set_parameter("weights", string_value=weights) == (True, "")
+    start(rig)
+    inbox.clear()
+    until(
+        lambda: rig.answer(rig.image(RGB)) and any(" Hz" in s.message for m in list(inbox) for s in m.status), "depth"
+    )
+    values = {v.key: v.value for v in status(0, " Hz").values}
+    assert values["state"] == "active"
+    assert (values["model"], values["device"], values["precision"]) == ("unet", "cpu", "fp32")
+    assert float(values["latency p50 (ms)"]) > 0
+    assert int(values["published"]) >= 1
+    with monkeypatch.context() as broken:
+        nothing = Depth(np.full((120, 160), np.nan, np.float32), np.zeros((120, 160), bool))
+        broken.setattr(DepthPredictor, "__call__", lambda *_, **__: nothing)
+        until(lambda: rig.publish(rig.image(RGB)) or worst() == 2, "an error")
+    status(2, "no finite depth")
+    rig.answer(rig.image(RGB))
+    assert rig.transition("deactivate")
+    status(0, "inactive")
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]])

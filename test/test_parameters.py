@@ -39,6 +39,13 @@ def test_given_values_are_taken():
         ({"backend": "onnx"}, "one of auto, torch"),
         ({"depth_encoding": "64FC1"}, "one of 32FC1, 16UC1"),
         ({"image_reliability": "sometimes"}, "one of reliable, best_effort"),
+        ({"image_transport": "theora"}, "one of raw, compressed"),
+        ({"rectify": 1}, "expected a bool"),
+        ({"edge_filter": -0.1}, "expected 0.0 to 10.0"),
+        ({"max_rate": -1.0}, "expected 0.0 to 1000.0"),
+        ({"max_age": -1.0}, "expected 0.0 to 3600.0"),
+        ({"preview_range": 0.0}, "expected 0.1 to 1000.0"),
+        ({"warn_latency": -0.5}, "expected 0.0 to 3600.0"),
         ({"depth_reliability": ""}, "one of reliable, best_effort"),
     ],
 )
@@ -56,4 +63,4 @@ def test_the_shipped_file_holds_the_defaults():
     (node,) = yaml.safe_load(text).values()
     values = node["ros__parameters"]
     assert validate(values) == NodeParameters()
-    assert set(SPECS) - set(values) == {"model", "weights", "device"}  # the launch file's arguments
+    assert set(SPECS) - set(values) == {"model", "weights", "device", "image_transport"}  # the launch file's arguments

@@ -1,13 +1,12 @@
-"""Pipeline, mailbox and statistics, without ROS."""
+"""Messages to frames, without ROS."""
 
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from depth_estimation_ros.conversions import MessageError
-from depth_estimation_ros.pipeline import Mailbox, Pipeline, Statistics
+from depth_estimation_ros.pipeline import Pipeline
 from depth_models.types import Depth
 
 
@@ -29,11 +28,14 @@ def image(red, encoding="rgb8"):
     )
 
 
-def camera_info(width, height, f):
+def camera_info(width, height, f, d=()):
     roi = SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0, do_rectify=False)
     k = [f, 0.0, 1.0, 0.0, f, 1.0, 0.0, 0.0, 1.0]
     p = [f, 0.0, 1.0, 0.0, 0.0, f, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
-    return SimpleNamespace(width=width, height=height, k=k, p=p, roi=roi, binning_x=0, binning_y=0)
+    return SimpleNamespace(
+        width=width, height=height, distortion_model="plumb_bob", d=list(d), k=k, r=np.eye(3).ravel(), p=p, roi=roi,
+        binning_x=0, binning_y=0,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -85,33 +87,56 @@ def test_a_bad_image_is_refused(pipeline):
         pipeline(image([[1]], encoding="nonsense"), None)
 
 
-def test_the_mailbox_keeps_only_the_newest():
-    mailbox = Mailbox()
-    assert mailbox.put(1) is False
-    assert mailbox.put(2) is True
-    assert mailbox.get() == 2
-    assert mailbox.put(3) is False
+def test_depth_beyond_16_bits_is_clipped_and_counted(warnings):
+    pipeline = Pipeline(Oracle(), "16UC1", 80.0, warnings.append)
+    frame = pipeline(image([[0, 3, 65], [66, 80, 81]]), None)
+    np.testing.assert_array_equal(frame.depth, [[0, 3000, 65000], [0, 0, 0]])
+    assert frame.clipped_pixels == 2  # 81 m is beyond max_depth
+    np.testing.assert_array_equal(frame.metres, np.float32([[np.nan, 3, 65], [np.nan, np.nan, np.nan]]))
+    pipeline.encoding = "32FC1"
+    frame = pipeline(frame.image, None)
+    assert (frame.encoding, frame.clipped_pixels) == ("32FC1", 0)
+    np.testing.assert_array_equal(frame.metres, np.float32([[np.nan, 3, 65], [66, 80, np.nan]]))
 
 
-def test_closing_the_mailbox_wakes_the_one_who_waits():
-    mailbox, got = Mailbox(), []
-    thread = threading.Thread(target=lambda: got.append(mailbox.get()))
-    thread.start()
-    mailbox.close()
-    thread.join(timeout=10)
-    assert got == [None]
-    mailbox.put(1)
-    assert mailbox.get() is None
+def test_distortion_is_warned_about_unless_the_image_is_rectified(warnings):
+    info = camera_info(2, 2, 50.0, d=[0.1, 0, 0, 0, 0])
+    Pipeline(Oracle(), "32FC1", 10.0, warnings.append)(image([[1, 1], [1, 1]]), info)
+    assert "lens distortion (plumb_bob)" in warnings[0]
+    warnings.clear()
+    Pipeline(Oracle(), "32FC1", 10.0, warnings.append, rectify=True)(image([[1, 1], [1, 1]]), info)
+    assert warnings == []
 
 
-def test_statistics_report_once_what_happened():
-    statistics = Statistics()
-    assert statistics.take_line() == ""
-    for latency_ms in range(1, 101):
-        statistics.count("received")
-        statistics.published(latency_ms)
-    statistics.count("rejected")
-    assert statistics.take_line() == (
-        "frames: 100 received, 100 published, 0 dropped, 1 rejected; latency p50 50 ms, p95 95 ms"
-    )
-    assert statistics.take_line() == ""
+def test_with_rectify_the_network_sees_the_rectified_image_and_depth_is_invalid_where_the_camera_saw_nothing(warnings):
+    red = np.arange(1, 31).reshape(5, 6)
+    info = camera_info(6, 5, 50.0)
+    info.p = [60.0, 0, 3.0, -7.0, 0, 60.0, 1.0, 0, 0, 0, 1, 0]  # the principal point two columns further
+    info.k[0] = info.k[4] = 60.0
+    pipeline = Pipeline(Oracle(), "32FC1", 100.0, warnings.append, rectify=True)
+    frame = pipeline(image(red), info)
+    nan = np.full((5, 2), np.nan, np.float32)
+    np.testing.assert_array_equal(frame.depth, np.hstack([nan, red[:, :4].astype(np.float32)]))
+    np.testing.assert_array_equal(frame.rgb[:, 2:, 0], red[:, :4])
+    assert pipeline._predictor.focal == (60.0, 60.0)
+    np.testing.assert_array_equal(frame.camera_info.k, [60, 0, 3, 0, 60, 1, 0, 0, 1])
+
+
+def test_with_rectify_an_image_without_calibration_is_refused(warnings):
+    pipeline = Pipeline(Oracle(), "32FC1", 10.0, warnings.append, rectify=True)
+    for info in (None, camera_info(6, 2, 50.0), camera_info(2, 2, 0.0)):
+        with pytest.raises(MessageError) as caught:
+            pipeline(image([[1, 1], [1, 1]]), info)
+        assert caught.value.reason == "camera_info"
+
+
+def test_the_edge_filter_takes_flying_pixels_out(pipeline):
+    wall = np.full((60, 60), 2)
+    wall[:, 30:] = 8
+    wall[:, 30] = 4
+    pipeline.edge_filter = 0.1
+    frame = pipeline(image(wall), None)
+    assert np.isnan(frame.depth[10:-10, 30]).all()
+    assert np.isfinite(np.delete(frame.depth, 30, axis=1)).all()
+    pipeline.edge_filter = 0.0
+    assert np.isfinite(pipeline(image(wall), None).depth).all()

@@ -9,7 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from depth_estimation_ros.conversions import MessageError, camera_info_for, image_to_rgb
+from depth_estimation_ros.calibration import camera_info_for
+from depth_estimation_ros.conversions import MessageError, image_to_rgb
 from depth_estimation_ros.demo.frames import RATE_HZ, Calibration, CameraFrame, Source
 from depth_estimation_ros.demo.room import RoomTour
 from depth_models.errors import DepthModelsError

@@ -1,0 +1,69 @@
+"""A model that fails: one retry after memory ran out, and a reason for everything."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from depth_estimation_ros.model import Model, ModelError
+from depth_models.types import Depth
+
+RGB = np.zeros((2, 3, 3), np.uint8)
+GOOD = Depth(np.ones((2, 3), np.float32), np.ones((2, 3), bool))
+BAD = Depth(np.full((2, 3), np.nan, np.float32), np.zeros((2, 3), bool))
+
+
+class Predictor:
+    """Does what it is told, call by call."""
+
+    def __init__(self, *outcomes):
+        self.outcomes, self.calls = list(outcomes), []
+
+    def __call__(self, rgb, fx=None, fy=None):
+        self.calls.append((fx, fy))
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_memory_that_ran_out_is_tried_once_more(error):
+    predictor = Predictor(error, GOOD, error, error, GOOD)
+    model = Model(predictor)
+    assert model(RGB, fx=5.0, fy=6.0) is GOOD
+    assert predictor.calls == [(5.0, 6.0)] * 2
+    with pytest.raises(ModelError) as caught:
+        model(RGB)
+    assert caught.value.reason == "memory"
+    assert model(RGB) is GOOD
+
+
+def test_an_output_without_any_depth_is_a_failure_of_the_model():
+    with pytest.raises(ModelError, match="no finite depth") as caught:
+        Model(Predictor(BAD))(RGB)
+    assert caught.value.reason == "nan"
+
+
+def test_other_errors_are_not_retried():
+    model = Model(Predictor(RuntimeError("CUDA error: misaligned address"), GOOD))
+    with pytest.raises(ModelError, match="RuntimeError: CUDA error: misaligned address") as caught:
+        model(RGB)
+    assert caught.value.reason == "error"
+    assert model(RGB) is GOOD
+
+
+def test_it_describes_what_is_loaded():
+    predictor = Predictor()
+    predictor.checkpoint = SimpleNamespace(network="unet", source="/a/b")
+    predictor.device, predictor.backend, predictor.precision = "cpu", "torch", "fp32"
+    assert Model(predictor).description() == {
+        "model": "unet", "weights": "/a/b", "device": "cpu", "backend": "torch", "precision": "fp32"
+    }  # fmt: skip
