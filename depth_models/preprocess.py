@@ -162,14 +162,17 @@ class Preprocess:
         """
         height, width = sample.valid.shape
         box = self.letterbox(height, width)
-        rows = ((np.arange(box.height) + 0.5) / box.scale_y).astype(int)
-        columns = ((np.arange(box.width) + 0.5) / box.scale_x).astype(int)
+        picked, seen = sample.depth, sample.valid
+        if (box.height, box.width) != (height, width):
+            rows = ((np.arange(box.height) + 0.5) / box.scale_y).astype(int)
+            columns = ((np.arange(box.width) + 0.5) / box.scale_x).astype(int)
+            picked, seen = picked[rows][:, columns], seen[rows][:, columns]
         inner = np.s_[0, box.top : box.top + box.height, box.left : box.left + box.width]
         depth = np.ones((1, self.height, self.width), np.float32)
         valid = np.zeros(depth.shape, bool)
-        valid[inner] = sample.valid[rows][:, columns]
+        valid[inner] = seen
         scale = self.metres_per_output(box, sample.camera.fx, sample.camera.fy)
-        depth[inner] = np.where(valid[inner], sample.depth[rows][:, columns] / scale, 1.0)
+        depth[inner] = np.where(seen, picked / scale, 1.0)
         return depth, valid
 
     def restore(
