@@ -138,8 +138,8 @@ def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM.
 
     Returns:
-        0 after a clean stop; 1 if a parameter is refused, the automatic start fails or the package is not whole; 2 for
-        bad ROS arguments.
+        0 after a clean stop; 1 if a parameter is refused, the automatic start fails, the package is not whole or ROS
+        cannot be joined (security without its keys); 2 for bad ROS arguments.
     """
     # Only a flag: rclpy's own handlers would shut the context down under the running threads, and Python's would raise
     # KeyboardInterrupt anywhere in the clean-up, as a terminal and `ros2 launch` each send a SIGINT.
@@ -153,8 +153,9 @@ def main(args: list[str] | None = None) -> int:
         print(f"depth_node: {error}", file=sys.stderr)
         return 1
     except RuntimeError as error:
-        print(f"depth_node: bad ROS arguments: {error}", file=sys.stderr)
-        return 2
+        is_security = "SECURITY" in str(error)  # no keystore or no enclave; rcl has one type for all errors
+        print(f"depth_node: {'ROS security' if is_security else 'bad ROS arguments'}: {error}", file=sys.stderr)
+        return 1 if is_security else 2
     try:
         return _run(stop)
     except ParameterError as error:
@@ -165,7 +166,11 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _run(stop: threading.Event) -> int:
-    node = DepthNode()
+    try:
+        node = DepthNode()
+    except RuntimeError as error:  # rcl's: the middleware cannot be used as its environment asks for
+        rclpy.logging.get_logger(NAME).fatal(f"cannot join ROS: {error}")
+        return 1
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     started = executor.create_task(node.start) if node.get_parameter("autostart").value else None

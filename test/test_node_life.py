@@ -290,3 +290,20 @@ def test_ros_arguments_that_cannot_be_read_are_bad_usage(tmp_path):
         assert "bad ROS arguments" in node.log
     finally:
         node.close()
+
+
+@pytest.mark.parametrize(("enclaves", "reason"), [((), "ROS security: "), (("depth_estimator",), "cannot join ROS: ")])
+def test_security_that_cannot_be_enforced_ends_the_node_with_the_reason(tmp_path, monkeypatch, enclaves, reason):
+    for enclave in enclaves:  # without keys
+        (tmp_path / "enclaves" / enclave).mkdir(parents=True)
+    monkeypatch.setenv("ROS_SECURITY_KEYSTORE", str(tmp_path))
+    monkeypatch.setenv("ROS_SECURITY_ENABLE", "true")
+    monkeypatch.setenv("ROS_SECURITY_STRATEGY", "Enforce")
+    monkeypatch.setenv("ROS_SECURITY_ENCLAVE_OVERRIDE", "/depth_estimator")
+    node = NodeProcess(tmp_path / "log", "autostart:=false")
+    try:
+        assert node.wait() == 1, node.log
+        assert reason in node.log
+        assert "Traceback" not in node.log
+    finally:
+        node.close()
