@@ -149,14 +149,14 @@ def test_a_crop_of_frames_of_another_size_ends_with_1_and_the_reason(capsys, pla
     printed = output(capsys, *arguments, code=1)
     assert "crops frames of 480x640 pixels, and this one has 32x48; use protocol 'whole'" in printed.err
     assert printed.out == ""
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
-def test_an_unwritable_folder_is_named(capsys, planes, weights, tmp_path):
+def test_a_folder_that_cannot_be_made_is_named_before_the_work(capsys, monkeypatch, planes, weights, tmp_path):
     (tmp_path / "out").write_text("a file")
-    printed = output(capsys, weights, "--data", planes, "--out", tmp_path / "out", code=1)
-    assert f"{tmp_path / 'out'}" in printed.err
-    assert "cannot be written" in printed.err
+    monkeypatch.delattr(NyuFile, "__getitem__")  # no frame is read
+    printed = output(capsys, weights, "--data", planes, "--out", tmp_path / "out" / "here", code=1)
+    assert f"{tmp_path / 'out' / 'here'}: cannot be made (Not a directory); choose another --out" in printed.err
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     with process_group():
         source = open_source(args.data, args.depth)
         indices = make_split(args.split, source.scenes).part(args.part)
+        if args.out:
+            _make_folder(args.out)
         reports: dict[str, Report] = {}
         for name, checkpoint in zip(names, args.checkpoints, strict=True):
             reports |= _measure(args, name, checkpoint, source, indices)
@@ -63,6 +65,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(args, source, reports)
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    """Fail before the work and not after it, which may be hours."""
+    from depth_models.errors import DepthModelsError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DepthModelsError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
 
 
 def _names(args: argparse.Namespace) -> list[str]:
