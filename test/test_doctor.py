@@ -62,6 +62,7 @@ class Graph:
         finally:
             node.destroy_node()
             rclpy.shutdown(context=context)
+        assert not any(end.node == "/depth_doctor" for end in (*seen.publishers, *seen.subscribers))
         findings = diagnose(seen)
         return [finding.name for finding in findings], "\n".join(report(seen, findings))
 

@@ -6,17 +6,12 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-
-import cv2
-import numpy as np
 
 from depth_estimation_ros.conversions import MessageError, image_to_rgb
 from depth_models.errors import DepthModelsError
 
-COMPRESSED = "sensor_msgs/msg/CompressedImage"
-IMAGES = ("sensor_msgs/msg/Image", COMPRESSED)
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 _REPAIR = "`ros2 bag reindex` mends a folder that lacks its metadata.yaml, `mcap recover` a file that was cut off"
 
@@ -120,16 +115,15 @@ class Recording:
         return there if topics is None else sorted(topics)
 
     def message(self, connection: Any, data: bytes) -> Any:
-        """Deserialise; a compressed image is decoded.
+        """Deserialise.
 
         Raises:
             MessageError: the data are not of the connection's type.
         """
         try:
-            message = self._types.deserialize_cdr(data, connection.msgtype)
+            return self._types.deserialize_cdr(data, connection.msgtype)
         except Exception as error:  # numpy's, struct's and the library's own
             raise MessageError(f"a message that is no {connection.msgtype}; was it damaged?") from error
-        return _decoded(message) if connection.msgtype == COMPRESSED else message
 
     def messages(self, topics: Collection[str]) -> Iterator[tuple[Any, int, bytes]]:
         """(connection, time of recording in nanoseconds, data) of every message of these topics, in order of time.
@@ -154,19 +148,6 @@ class Recording:
     def count(self, topic: str) -> int:
         """How many messages a topic has."""
         return sum(c.msgcount for c in self.reader.connections if c.topic == topic)
-
-
-def _decoded(message: Any) -> Any:
-    """A CompressedImage (jpeg, png) as an Image of encoding rgb8."""
-    data = np.frombuffer(message.data, np.uint8)
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if bgr is None:
-        raise MessageError(f"compressed image of format {message.format!r} cannot be decoded")
-    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    height, width = rgb.shape[:2]
-    return SimpleNamespace(
-        header=message.header, encoding="rgb8", height=height, width=width, step=3 * width, is_bigendian=0, data=rgb
-    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from depth_estimation_ros.calibration import focal_length, is_distorted
 from depth_estimation_ros.conversions import MessageError, image_to_depth, image_to_rgb
 from depth_estimation_ros.doctor.observations import DepthSeen, ImageSeen, InfoSeen
 
@@ -51,7 +52,7 @@ class Watch:
         self.infos.append(
             InfoSeen(
                 _stamp_ns(message.header), time.monotonic(), message.header.frame_id, _sizes(message),
-                is_calibrated=bool(message.k[0] > 0 and message.k[4] > 0), is_distorted=bool(np.any(message.d)),
+                is_calibrated=focal_length(message) is not None, is_distorted=is_distorted(message),
             )
         )  # fmt: skip
 
