@@ -65,10 +65,10 @@ def experiment(
     request = Request(name, source.description, split, budget_s, seed)
     plan = _plan(request, source, out / "plan.json", probe or probe_on(data), progress)
     work = Workspace(out, plan, source)
-    _train(work, data, progress)
+    took = _train(work, data, progress)
     names = EXPERIMENTS if name == "all" else (name,)
     progress("tests and figures", 1, 1)
-    results = _about(work, command) | {
+    results = _about(work, command, took) | {
         title: compute(work)
         for title, compute in (
             ("losses", numbers.losses), ("table1", numbers.table_1), ("ablations", numbers.ablations),
@@ -99,29 +99,31 @@ def _obtainable(encoder: str) -> bool:
     return True
 
 
-def _train(work: Workspace, data: Path, progress: Progress) -> None:
-    """Every run to its end; `train` itself does nothing for a finished one."""
+def _train(work: Workspace, data: Path, progress: Progress) -> dict[str, float]:
+    """Every run to its end, once; the seconds that each took since its last start, by name."""
     all_s, done_s = sum(planned.seconds for planned in work.plan.runs), 0.0
+    took: dict[str, float] = {}
     for number, planned in enumerate(work.plan.runs, 1):
-        doing = f"{planned.run.name} ({number} of {len(work.plan.runs)})"
+        name = planned.run.name
+        doing = f"{name} ({number} of {len(work.plan.runs)})"
         progress(doing, done_s, all_s)
 
-        def step(
-            event: dict[str, Any], planned: Planned = planned, doing: str = doing, before_s: float = done_s
-        ) -> None:
-            progress(doing, before_s + planned.seconds * event["step"] / event["steps"], all_s)
+        def step(event: dict[str, Any], planned: Planned = planned, doing: str = doing, to_s: float = done_s) -> None:
+            progress(doing, to_s + planned.seconds * event["step"] / event["steps"], all_s)
 
-        folder, began = work.folder(planned.run), time.monotonic()
-        train(planned.config, data, folder, step, f"depth-models train {folder}/config.yaml --data {data} --out ...")
-        work.number(f"{planned.run.name}-seconds", partial(_since, began))
+        took[name] = work.number(f"{name}-seconds", partial(_seconds, planned, data, work.folder(planned.run), step))
         done_s += planned.seconds
+    return took
 
 
-def _since(began: float) -> float:
-    return time.monotonic() - began
+def _seconds(planned: Planned, data: Path, folder: Path, step: Callable[[dict[str, Any]], None]) -> float:
+    """Trains a run, and says how long it took."""
+    began_s = time.monotonic()
+    train(planned.config, data, folder, step, f"depth-models train {folder}/config.yaml --data {data} --out ...")
+    return time.monotonic() - began_s
 
 
-def _about(work: Workspace, command: str) -> dict[str, Any]:
+def _about(work: Workspace, command: str, took: dict[str, float]) -> dict[str, Any]:
     """What was done, on what, and how."""
     request = work.plan.request
     return {
@@ -136,11 +138,11 @@ def _about(work: Workspace, command: str) -> dict[str, Any]:
         "seed": request.seed,
         "notes": list(work.plan.notes),
         "environment": _environment(),
-        "runs": [_run_card(work, planned) for planned in work.plan.runs],
+        "runs": [_run_card(work, planned, took) for planned in work.plan.runs],
     }
 
 
-def _run_card(work: Workspace, planned: Planned) -> dict[str, Any]:
+def _run_card(work: Workspace, planned: Planned, took: dict[str, float]) -> dict[str, Any]:
     folder = work.folder(planned.run)
     return {
         "name": planned.run.name,
@@ -148,7 +150,7 @@ def _run_card(work: Workspace, planned: Planned) -> dict[str, Any]:
         "frames": planned.frames,
         "epochs": planned.config.epochs,
         "planned_s": planned.seconds,
-        "took_s": work.number(f"{planned.run.name}-seconds", lambda: None),  # since its last start
+        "took_s": took[planned.run.name],
         "cuts": list(planned.cuts),
         "config": planned.config.to_dict(),
         "checkpoint": str(folder / "best.safetensors"),

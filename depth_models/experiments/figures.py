@@ -162,9 +162,12 @@ def draw(work: Workspace, names: tuple[str, ...]) -> list[dict[str, str]]:
     drawn: list[dict[str, str]] = []
 
     def add(experiment: str, name: str, caption: str, picture: Any, *arguments: Any) -> None:
-        if experiment in names:
-            picture(work, *arguments, work.path / "figures" / f"{name}.png")
-            drawn.append({"file": f"figures/{name}.png", "experiment": experiment, "caption": caption})
+        if experiment not in names:
+            return
+        path = work.path / "figures" / f"{name}.png"
+        if not path.is_file():
+            picture(work, *arguments, path)
+        drawn.append({"file": f"figures/{name}.png", "experiment": experiment, "caption": caption})
 
     add("losses", "losses", "Validation error over epochs, each network with each loss.", loss_curves)
     caption = "What the baseline has learnt of position, without augmentation (above) and with it (below)."

@@ -174,7 +174,7 @@ def _cuts(results: dict[str, Any], data: str) -> Section:
     header = ["network", "otherwise than the paper"]
     times = [
         [run["name"], f"{run['frames']['train']} / {run['frames']['val']}", str(run["epochs"]),
-         f"{run['planned_s']:.0f} s", f"{run['took_s'] or 0:.0f} s"]
+         f"{run['planned_s']:.0f} s", f"{run['took_s']:.0f} s"]
         for run in results["runs"]
     ]  # fmt: skip
     parts: list[Any] = [
