@@ -10,7 +10,7 @@ ROWS_PER_PIXEL = (
 )
 SMALLEST_REACH = 2  # pixels
 _FAR = np.float32(100.0)  # beyond any logarithm of a depth
-_MARGIN = 0.2  # of the jump: what is nearer to a side than this belongs to it
+_MARGIN = 0.15  # of the jump: what is nearer to a side than this belongs to it
 _GROWTH = 1.5  # across a slanted surface depth grows on beyond the window; beyond both sides of a jump it does not
 
 

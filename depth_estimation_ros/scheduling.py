@@ -32,11 +32,13 @@ class Mailbox(Generic[Item]):
             item, self._item = self._item, None
             return None if self._closed else item
 
-    def close(self) -> None:
-        """Wake whoever waits, for good."""
+    def close(self) -> bool:
+        """Wake whoever waits, for good; returns whether an item is lost by that."""
         with self._condition:
+            lost, self._item = self._item is not None, None
             self._closed = True
             self._condition.notify_all()
+            return lost
 
 
 class RateLimit:

@@ -21,9 +21,9 @@ class Snapshot:
 
     Attributes:
         totals: frames by (event, reason) since the start; the reason is '' where an event has none. The events:
-            'received'; 'published'; 'dropped' as 'replaced' (a newer one came first), 'stale' (older than max_age) or
-            'rate' (max_rate); 'rejected' for a fault of the message; 'failed' for one of the model; 'unheard' (nobody
-            subscribes).
+            'received'; 'published'; 'dropped' as 'replaced' (a newer one came first), 'stale' (older than max_age),
+            'rate' (max_rate) or 'stopped' (the node was deactivated); 'rejected' for a fault of the message; 'failed'
+            for one of the model; 'unheard' (nobody subscribes).
         clipped_pixels: published as invalid since they do not fit 16UC1, since the start.
         input_rate, output_rate: Hz.
         recent: as `totals`, in the window.

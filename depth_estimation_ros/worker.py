@@ -83,7 +83,8 @@ class Worker:
 
     def stop(self) -> None:
         """Return when the image in work is answered; no other will be."""
-        self._mailbox.close()
+        if self._mailbox.close():
+            self._statistics.count("dropped", "stopped")
         self._thread.join()
 
     def _work(self) -> None:

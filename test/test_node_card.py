@@ -51,7 +51,7 @@ def test_every_value_of_the_diagnostics_is_there():
     statistics, model = Statistics(), dict.fromkeys(("model", "weights", "device", "backend", "precision"), "")
     statistics.count("received")
     statistics.published(1.0, 1.0)
-    for reason in ("replaced", "stale", "rate"):
+    for reason in ("replaced", "stale", "rate", "stopped"):
         statistics.count("dropped", reason)
     statistics.count("unheard")
     facts = running(statistics.snapshot(), NodeParameters(), model).facts

@@ -16,11 +16,18 @@ def test_the_mailbox_keeps_only_the_newest():
     assert mailbox.put(3) is False
 
 
+def test_closing_the_mailbox_tells_whether_an_item_was_in_it():
+    mailbox = Mailbox()
+    mailbox.put(1)
+    assert mailbox.close() is True
+    assert mailbox.get() is None
+
+
 def test_closing_the_mailbox_wakes_the_one_who_waits():
     mailbox, got = Mailbox(), []
     thread = threading.Thread(target=lambda: got.append(mailbox.get()))
     thread.start()
-    mailbox.close()
+    assert mailbox.close() is False
     thread.join(timeout=10)
     assert got == [None]
     mailbox.put(1)

@@ -99,7 +99,6 @@ def test_while_one_image_is_in_work_only_the_newest_of_the_others_waits(make):
         rig.worker.take(late)
     go.set()
     rig.answer(images[4])
-    rig.worker.stop()
     assert [i.number for i in rig.seen] in ([0, 3, 4], [0, 4])
     assert rig.totals["dropped", "replaced"] == 5 - len(rig.seen)
     assert rig.outputs[0].frames == rig.seen
@@ -166,3 +165,23 @@ def test_whatever_goes_wrong_is_counted_and_told_and_the_next_image_is_answered(
     assert rig.statistics.snapshot().error in told[1]
     assert not rig.statistics.snapshot().is_failing
     assert rig.statistics.snapshot().clipped_pixels == 2
+
+
+def test_the_image_that_waits_when_the_worker_stops_is_counted(make):
+    working, go = threading.Event(), threading.Event()
+
+    def wait(image):
+        working.set()
+        assert go.wait(PATIENCE_S)
+
+    rig = make(wait)
+    rig.worker.take(image())
+    assert working.wait(PATIENCE_S)
+    rig.worker.take(image())
+    stopping = threading.Thread(target=rig.worker.stop)
+    stopping.start()
+    while ("dropped", "stopped") not in rig.totals:
+        time.sleep(0.001)
+    go.set()
+    stopping.join(PATIENCE_S)
+    assert rig.totals == {("received", ""): 2, ("published", ""): 1, ("dropped", "stopped"): 1}
