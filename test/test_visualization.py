@@ -90,16 +90,16 @@ def test_ticks_are_round_values_within_the_bar(low, high, unit, labels):
 
 def test_a_comparison_shows_both_depths_in_the_same_colours_and_the_error_where_both_are():
     truth = np.array([[1.0, 2.0, 4.0, np.nan, 0.0]], np.float32)
-    predicted = np.array([[1.1, 1.6, np.nan, 3.0, 3.0]], np.float32)
+    predicted = np.array([[1.1, 1.56, np.nan, 3.0, 3.0]], np.float32)
     rgb = np.zeros((1, 5, 3), np.uint8)
     image, true, guess, error = comparison_panels(rgb, truth, predicted)
     assert image.image is rgb
     near, far = depth_range(truth, predicted)
     np.testing.assert_array_equal(true.image, colour_depth(truth, near, far))
     np.testing.assert_array_equal(guess.image, colour_depth(predicted, near, far))
-    np.testing.assert_array_equal(error.image, colour_error(np.array([[0.1, -0.2, np.nan, np.nan, np.nan]]), 0.3))
+    np.testing.assert_array_equal(error.image, colour_error(np.array([[0.1, -0.22, np.nan, np.nan, np.nan]]), 0.3))
     assert (error.bar.low, error.bar.high) == (-30, 30)
-    assert error.title == "Relative error (mean 15 %): blue too near, red too far"
+    assert error.title == "Relative error (mean 16 %): blue too near, red too far"
     assert comparison_panels(rgb, truth, predicted * np.nan)[3].title.startswith("Relative error: blue")
 
 
