@@ -63,7 +63,7 @@ def test_the_shares_of_the_processes_are_the_steps_frames(monkeypatch):
 
 def test_a_loader_process_that_dies_is_a_clear_error_and_the_run_can_go_on(planes, tmp_path):
     def kill(event):
-        if event["step"] == 2:
+        if event["step"] == 1:
             (worker,) = multiprocessing.active_children()
             os.kill(worker.pid, signal.SIGKILL)
 

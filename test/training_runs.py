@@ -9,7 +9,7 @@ from depth_models.run_folder import RunFolder
 
 
 def config(**changes):
-    """A small unet with dropout, BatchNorm, moving average and warm-up: 12 steps on the fixture `planes`."""
+    """A small unet with dropout, BatchNorm, moving average and warm-up: 6 steps on the fixture `planes`."""
     values = {
         "network": "unet",
         "options": {
@@ -22,7 +22,7 @@ def config(**changes):
         "augmentation": {"zoom": 1.3},
         "loss": {"log_l1": 1.0},
         "optimisation": {"lr": 3e-3, "schedule": "cosine", "warmup_steps": 2, "ema": 0.5, "clip_norm": 1.0},
-        "batch_size": 16,
+        "batch_size": 32,
         "epochs": 3,
         "workers": 0,
         "tensorboard": False,
@@ -31,11 +31,11 @@ def config(**changes):
 
 
 def plain_config(**changes):
-    """Without dropout and BatchNorm in train mode, so that a batch's frames do not see each other: 4 steps."""
+    """Without dropout and BatchNorm in train mode, so that a batch's frames do not see each other: 4 steps of 16."""
     options = {"hidden": [16, 16], "map_size": [8, 12]}
     optimisation = {"lr": 1e-3, "clip_norm": 0.5}
     values = {"network": "baseline", "options": options, "optimisation": optimisation, "loss": {"smooth_l1": 1.0}}
-    return config(**values | {"epochs": 1} | changes)
+    return config(**values | {"batch_size": 16, "epochs": 1} | changes)
 
 
 def logged(folder):
