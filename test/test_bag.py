@@ -293,6 +293,15 @@ def test_files_do_not_overwrite_each_other_where_stamps_repeat(tmp_path):
     assert not (tmp_path / "out" / "camera.yaml").exists()
 
 
+def test_files_are_listed_in_order_of_time_whatever_the_number_of_digits(tmp_path):
+    messages = [("/image", n, image(n, RGBS[n])) for n in range(2)]
+    for (_, _, message), sec in zip(messages, (10, 9), strict=True):
+        message.header.stamp.sec = sec
+    write_files(write_bag(tmp_path / "in", messages), tmp_path / "out", stub)
+    times = [line.split()[0] for line in (tmp_path / "out" / "associations.txt").read_text().splitlines()]
+    assert times == ["9.123456790", "10.123456789"]
+
+
 def test_a_camera_info_of_another_camera_is_not_used_and_named_once(tmp_path):
     messages = [("/camera_info", 0.0, camera_info(0, 64, 24))]
     messages += [("/image", n / 10, image(n, rgb)) for n, rgb in enumerate(RGBS)]

@@ -25,7 +25,7 @@ class TumFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._times: dict[str, None] = {}
+        self._times: dict[tuple[int, int], str] = {}  # by seconds and nanoseconds
         self._has_camera = False
 
     def __enter__(self) -> TumFolder:
@@ -35,7 +35,7 @@ class TumFolder:
 
     def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         if kind is None:
-            times = sorted(self._times)
+            times = [time for _, time in sorted(self._times.items())]
             rgb, depth = ([f"{time} {name}/{time}.png" for time in times] for name in ("rgb", "depth"))
             self._write_list("rgb.txt", ["# timestamp filename", *rgb])
             self._write_list("depth.txt", ["# timestamp filename", *depth])
@@ -57,13 +57,13 @@ class TumFolder:
 
         stamp = frame.image.header.stamp
         time = f"{stamp.sec}.{stamp.nanosec:09d}"
-        if time in self._times:
+        if (stamp.sec, stamp.nanosec) in self._times:
             raise MessageError(f"an image with the stamp of an earlier one, {time}; the camera driver must set stamps")
         units = np.rint(np.where(np.isfinite(frame.depth), frame.depth, 0) * UNITS_PER_M)
         depth = np.where(units <= np.iinfo(np.uint16).max, units, 0).astype(np.uint16)
         Image.fromarray(frame.rgb).save(self._folder / "rgb" / f"{time}.png", compress_level=1)
         Image.fromarray(depth).save(self._folder / "depth" / f"{time}.png", compress_level=1)
-        self._times[time] = None
+        self._times[stamp.sec, stamp.nanosec] = time
         if frame.camera_info is not None and not self._has_camera:
             self._write_camera(frame.camera_info)
             self._has_camera = True
