@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("name", metavar="NAME", nargs="?", help="a shipped configuration: baseline, unet, fpn, ...")
     which.add_argument("--config", metavar="FILE", help="a configuration of your own, or a run's config.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout")
+    parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout, or folder of frames")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; one that is there goes on")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting, e.g. optimisation.lr=1e-3"
