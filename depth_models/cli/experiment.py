@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
         def progress(doing: str, done_s: float, all_s: float) -> None:
             bar.total = all_s
-            bar.set_description_str(doing, refresh=False)
+            bar.set_description_str(doing, refresh=doing != bar.desc)
             bar.update(done_s - bar.n)
 
         command = shlex.join(map(str, words))

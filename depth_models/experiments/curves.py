@@ -12,6 +12,7 @@ import numpy as np
 
 SPIKE = 5.0  # times the running median of the gradient's norm
 _WINDOW = 50  # steps before, of the running median
+_FEWEST_EPOCHS = 5  # fewer say nothing of steadiness
 _FEWEST = 8  # steps before the first that may count as a spike
 
 
@@ -56,9 +57,9 @@ def scatter(curve: Sequence[float]) -> float:
         curve: a value per epoch, positive.
 
     Returns:
-        0 for a straight line; 0.1 where single epochs are about 10 % off. NaN for fewer than three epochs.
+        0 for a straight line; 0.1 where single epochs are about 10 % off. NaN for fewer than five epochs.
     """
-    if len(curve) < 3:
+    if len(curve) < _FEWEST_EPOCHS:
         return math.nan
     bends = np.diff(np.asarray(curve, np.float64), 2)
     return float(np.sqrt(np.mean(bends**2) / 6) / np.mean(curve))

@@ -67,7 +67,8 @@ def experiment(
     work = Workspace(out, plan, source)
     took = _train(work, data, progress)
     names = EXPERIMENTS if name == "all" else (name,)
-    progress("tests and figures", 1, 1)
+    planned_s = sum(planned.seconds for planned in plan.runs)
+    progress("tests and figures", planned_s, planned_s)
     results = _about(work, command, took) | {
         title: compute(work)
         for title, compute in (

@@ -33,7 +33,7 @@ def _drawn(path: Path, rows: int, columns: int, cell: tuple[float, float]) -> It
     FigureCanvasAgg(figure)
     yield figure, figure.subplots(rows, columns, squeeze=False)
     with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, bbox_inches="tight")
 
 
 def _show(axes: Any, title: str, picture: np.ndarray, limits: tuple[float, float] | None = None) -> Any:
@@ -59,12 +59,13 @@ def predictions(work: Workspace, path: Path) -> None:
     samples = list(work.samples("test", SHOWN))
     with _drawn(path, len(samples), 2 + len(NETWORKS), (2.1, 1.75)) as (figure, axes):
         for row, sample in zip(axes, samples, strict=True):
-            camera, truth = sample.camera, _truth(sample)
-            limits = depth_range(truth)
+            camera = sample.camera
+            maps = {"truth": _truth(sample)}
+            maps |= {n: predict(sample.rgb, fx=camera.fx, fy=camera.fy).metres for n, predict in predictors.items()}
+            limits = depth_range(*maps.values())
             _show(row[0], "input", sample.rgb)
-            image = _show(row[1], "truth", truth, limits)
-            for cell, (network, predictor) in zip(row[2:], predictors.items(), strict=True):
-                _show(cell, network, predictor(sample.rgb, fx=camera.fx, fy=camera.fy).metres, limits)
+            for cell, (title, depth) in zip(row[1:], maps.items(), strict=True):
+                image = _show(cell, title, depth, limits)
             figure.colorbar(image, ax=list(row), label="depth (m)", shrink=0.9, pad=0.01)
 
 
@@ -75,7 +76,7 @@ def coarse_map(work: Workspace, path: Path) -> None:
     with _drawn(path, len(samples), 4, (2.4, 1.75)) as (figure, axes):
         for row, sample in zip(axes, samples, strict=True):
             fine, coarse = _maps(predictor, sample)
-            limits = depth_range(_truth(sample))
+            limits = depth_range(_truth(sample), fine, coarse)
             _show(row[0], "input", sample.rgb)
             _show(row[1], "coarse map", coarse, limits)
             _show(row[2], "final map", fine, limits)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from depth_models.experiments.curves import Overfitting
 
 MARGIN = 1.2  # a difference by less than this factor decides nothing
-_FEWEST_EPOCHS = 5  # of a curve whose steadiness can be compared
+_SOME_DETAIL = 0.1  # of the truth's; below it there is none to lose
 _PAPERS_EPOCH = 8  # after which the paper saw multiscale overfit
 CONFIRMED, REFUTED, OPEN = "confirmed", "refuted", "not decidable"
 
@@ -71,19 +71,20 @@ def _wins(own: float, others: list[float], sign: int) -> str:
     return "yes" if ratio >= MARGIN else "no" if ratio <= 1 / MARGIN else "even"
 
 
-def steadiness(scatter: Mapping[str, Mapping[str, float]], epochs: int) -> list[Finding]:
+def steadiness(scatter: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     """The two claims on steadiness, from the scatter of the validation MAE by network and loss."""
-    steady, volatile = "Smooth L1 trains most steadily.", "L2 is volatile."
-    if epochs < _FEWEST_EPOCHS:
-        because = f"The shortest runs have {epochs} epochs; fewer than {_FEWEST_EPOCHS} say nothing of steadiness."
-        return [Finding(steady, OPEN, because), Finding(volatile, OPEN, because)]
     what = "Scatter of the validation MAE"
-    return [extreme(steady, what, scatter, "smooth_l1", -1), extreme(volatile, what, scatter, "l2", 1)]
+    return [
+        extreme("Smooth L1 trains most steadily.", what, scatter, "smooth_l1", -1),
+        extreme("L2 is volatile.", what, scatter, "l2", 1),
+    ]
 
 
 def loses_detail(detail: Mapping[str, Mapping[str, float]]) -> Finding:
-    """L1's claim, from the detail (`looks.detail`) by network and loss."""
-    return extreme("L1 loses detail.", "Detail", detail, "l1", -1)
+    """L1's claim, from the detail (`looks.detail`) by network and loss; networks with hardly any do not count."""
+    unknown = dict.fromkeys(("l1", "l2", "smooth_l1"), math.nan)
+    some = {n: row if max(row.values()) >= _SOME_DETAIL else unknown for n, row in detail.items()}
+    return extreme("L1 loses detail.", "Detail", some, "l1", -1)
 
 
 def position_prior(plain: Mapping[str, float], augmented: Mapping[str, float]) -> Finding:

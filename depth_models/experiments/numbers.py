@@ -23,8 +23,7 @@ def losses(work: Workspace) -> dict[str, Any]:
     def table(name: str) -> dict[str, dict[str, float]]:
         return {n: {row["loss"]: row[name] for row in rows if row["network"] == n} for n in NETWORKS}
 
-    fewest = min(row["epochs"] for row in rows)
-    said = [*findings.steadiness(table("scatter_mae"), fewest), findings.loses_detail(table("detail"))]
+    said = [*findings.steadiness(table("scatter_mae")), findings.loses_detail(table("detail"))]
     return {"rows": rows, "findings": [asdict(finding) for finding in said]}
 
 
