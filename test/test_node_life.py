@@ -204,35 +204,29 @@ def test_ros_time_that_jumps_back_stalls_nothing_and_stale_images_are_dropped(ri
     assert rig.answer(image(990)).header.stamp.sec == 990  # still on its way when the clock jumped: in the future now
 
 
-def test_diagnostics_follow_the_life_of_the_node(rig, weights, monkeypatch):
+def test_diagnostics_follow_the_life_of_the_node(rig, node, weights, monkeypatch):
     inbox = rig.collect("/diagnostics", DiagnosticArray)
 
-    def status(level, text):
+    def status(level, text, value=""):
+        """The next of this level, with a text in its message and a value of this name."""
+        inbox.clear()
+
         def matching():
             found = [s for m in list(inbox) for s in m.status if s.level == bytes([level]) and text in s.message]
-            return found[-1] if found else None
+            return next((s for s in found if not value or value in [v.key for v in s.values]), None)
 
-        found = until(matching, f"diagnostics with {text!r}")
-        inbox.clear()
-        return found
+        return until(matching, f"diagnostics with {text!r}")
 
-    def worst():
-        return max((s.level[0] for m in list(inbox) for s in m.status), default=0)
-
-    def messages():
-        return [s.message for m in list(inbox) for s in m.status]
-
+    for threshold in ("warn_latency", "error_latency", "warn_silence", "error_silence"):  # of a machine at work
+        assert rig.set_parameter(threshold, double_value=0.0) == (True, "")
     assert status(0, "unconfigured").name == "depth_estimator: depth"
     assert rig.set_parameter("weights", string_value="/no/such/file") == (True, "")
     assert not rig.transition("configure")
     status(2, "cannot configure: '/no/such/file'")
     assert rig.set_parameter("weights", string_value=weights) == (True, "")
     start(rig)
-    inbox.clear()
-    until(
-        lambda: rig.answer(rig.image(RGB)) and any(" Hz" in s.message for m in list(inbox) for s in m.status), "depth"
-    )
-    values = {v.key: v.value for v in status(0, " Hz").values}
+    rig.answer(rig.image(RGB))
+    values = {v.key: v.value for v in status(0, "depth at", "published").values}
     assert values["state"] == "active"
     assert (values["model"], values["device"], values["precision"]) == ("unet", "cpu", "fp32")
     assert float(values["latency p50 (ms)"]) > 0
@@ -240,8 +234,10 @@ def test_diagnostics_follow_the_life_of_the_node(rig, weights, monkeypatch):
     with monkeypatch.context() as broken:
         nothing = Depth(np.full((120, 160), np.nan, np.float32), np.zeros((120, 160), bool))
         broken.setattr(DepthPredictor, "__call__", lambda *_, **__: nothing)
-        until(lambda: rig.publish(rig.image(RGB)) or worst() == 2, "an error")
-    status(2, "no finite depth")
+        statistics = node._session._statistics
+        until(lambda: rig.publish(rig.image(RGB)) or statistics.snapshot().is_failing, "a failure")
+        values = {v.key: v.value for v in status(2, "no finite depth").values}
+        assert int(values["failed (nan)"]) >= 1
     rig.answer(rig.image(RGB))
     assert rig.transition("deactivate")
     status(0, "inactive")
