@@ -19,8 +19,21 @@ def without_flying_pixels(metres: np.ndarray, jump: float) -> np.ndarray:
 
     A pixel flies if nearest and farthest depth around it differ by more than `jump`, it is well away from both, and a
     window of twice the size finds hardly nearer and farther ones. The last is what tells a blurred jump from a surface
-    that is seen at a grazing angle; pixels too near to the border for it stay. `python benchmarks/edge_filter.py`
-    measures it.
+    that is seen at a grazing angle; pixels too near to the border for it stay.
+
+    Measured on exact depth of 24 rooms, blurred at 320 x 240 and enlarged to 640 x 480, with jump 0.1 (python
+    benchmarks/edge_filter.py; a flying pixel is more than 5 % away from every true depth in its 3 x 3 neighbourhood):
+
+    ======== ====== ======= ================
+    blur, px flying after   true ones lost
+    ======== ====== ======= ================
+    0.7      0.85 % 0.08 %  1.1 %
+    1.0      1.19 % 0.19 %  1.1 %
+    1.5      1.93 % 0.47 %  0.8 %
+    2.0      2.60 % 1.20 %  0.2 %
+    ======== ====== ======= ================
+
+    A ramp wider than the twofold window is a surface to it.
 
     Args:
         metres: (H, W) float32, NaN where invalid. Not changed.
