@@ -11,6 +11,7 @@ from depth_models.data.official import official_test
 from depth_models.errors import DepthModelsError
 
 NYU_FRAMES = 1449
+_FEWEST_HELD_OUT = 32  # frames that thinning leaves to validate and to test, where there are as many
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
         name: 'paper' and 'paper-code' (NYUv2's 1449 frames, in file order), 'official' (NYU's own 654 test frames; its
             795 training frames are divided by scene, about nine to one, as a run chooses its epoch on others than it
             trains on) or 'scene' (any data; no scene is in two parts). NAME/K, such as 'scene/4', takes every K-th
-            frame of each part of NAME and leaves the others out, for a trial on less.
+            training frame of NAME and leaves the others out, for a trial on less; so it does with the other parts, but
+            of 32 frames or more it leaves at least 32 (`held_out`).
         scenes: the scene of each frame.
 
     Raises:
@@ -106,4 +108,9 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
     split = SPLITS[whole](scenes)
     if not slash:
         return split
-    return Split(*(part[:: int(step)] for part in (split.train, split.val, split.test)))
+    return Split(split.train[:: int(step)], held_out(split.val, int(step)), held_out(split.test, int(step)))
+
+
+def held_out(part: tuple[int, ...], step: int) -> tuple[int, ...]:
+    """Every `step`-th frame of a part, or as many more as it takes to have 32 of them: fewer tell little."""
+    return part[:: max(min(step, len(part) // _FEWEST_HELD_OUT), 1)]

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +18,8 @@ from depth_models.data.sources import Source, open_source
 from depth_models.data.splits import make_split
 from depth_models.errors import DepthModelsError
 from depth_models.experiments import figures, numbers
-from depth_models.experiments.plan import EXPERIMENTS, Plan, Planned, Request, make_plan
+from depth_models.experiments.plan import EXPERIMENTS, Plan, Planned, Request
+from depth_models.experiments.planning import make_plan, shortened
 from depth_models.experiments.probe import Probe, probe_on
 from depth_models.experiments.report import write_report
 from depth_models.experiments.workspace import Workspace
@@ -65,11 +66,12 @@ def experiment(
     request = Request(name, source.description, split, budget_s, seed)
     plan = _plan(request, source, out / "plan.json", probe or probe_on(data), progress)
     work = Workspace(out, plan, source)
-    took = _train(work, data, progress)
+    work, took = _train(work, data, progress)
+    began_s = time.monotonic()
     names = EXPERIMENTS if name == "all" else (name,)
     planned_s = sum(planned.seconds for planned in plan.runs)
     progress("tests and figures", planned_s, planned_s)
-    results = _about(work, command, took) | {
+    results: dict[str, Any] = {
         title: compute(work)
         for title, compute in (
             ("losses", numbers.losses), ("table1", numbers.table_1), ("ablations", numbers.ablations),
@@ -77,7 +79,8 @@ def experiment(
         if title in names
     }  # fmt: skip
     results["figures"] = figures.draw(work, names)
-    return write_report(results, out)
+    analysing_s = work.number("analysing-seconds", lambda: time.monotonic() - began_s)
+    return write_report(_about(work, command, took, analysing_s) | results, out)
 
 
 def _plan(request: Request, source: Source, path: Path, probe: Probe, progress: Progress) -> Plan:
@@ -100,21 +103,25 @@ def _obtainable(encoder: str) -> bool:
     return True
 
 
-def _train(work: Workspace, data: Path, progress: Progress) -> dict[str, float]:
-    """Every run to its end, once; the seconds that each took since its last start, by name."""
-    all_s, done_s = sum(planned.seconds for planned in work.plan.runs), 0.0
-    took: dict[str, float] = {}
-    for number, planned in enumerate(work.plan.runs, 1):
+def _train(work: Workspace, data: Path, progress: Progress) -> tuple[Workspace, dict[str, float]]:
+    """Every run to its end, once, with the plan as it then is; the seconds that each took since its last start."""
+    done_s, took = 0.0, dict[str, float]()
+    for number in range(len(work.plan.runs)):
+        if not work.folder(work.plan.runs[number].run).exists():
+            work = replace(work, plan=shortened(work.plan, took, len(work.indices["train"])))
+            work.plan.save(work.path / "plan.json")
+        planned, all_s = work.plan.runs[number], sum(planned.seconds for planned in work.plan.runs)
         name = planned.run.name
-        doing = f"{name} ({number} of {len(work.plan.runs)})"
+        doing = f"{name} ({number + 1} of {len(work.plan.runs)})"
         progress(doing, done_s, all_s)
 
-        def step(event: dict[str, Any], planned: Planned = planned, doing: str = doing, to_s: float = done_s) -> None:
-            progress(doing, to_s + planned.seconds * event["step"] / event["steps"], all_s)
+        def step(event: dict[str, Any], doing: str, to_s: float, own_s: float, all_s: float) -> None:
+            progress(doing, to_s + own_s * event["step"] / event["steps"], all_s)
 
-        took[name] = work.number(f"{name}-seconds", partial(_seconds, planned, data, work.folder(planned.run), step))
+        told = partial(step, doing=doing, to_s=done_s, own_s=planned.seconds, all_s=all_s)
+        took[name] = work.number(f"{name}-seconds", partial(_seconds, planned, data, work.folder(planned.run), told))
         done_s += planned.seconds
-    return took
+    return work, took
 
 
 def _seconds(planned: Planned, data: Path, folder: Path, step: Callable[[dict[str, Any]], None]) -> float:
@@ -124,9 +131,10 @@ def _seconds(planned: Planned, data: Path, folder: Path, step: Callable[[dict[st
     return time.monotonic() - began_s
 
 
-def _about(work: Workspace, command: str, took: dict[str, float]) -> dict[str, Any]:
+def _about(work: Workspace, command: str, took: dict[str, float], analysing_s: float) -> dict[str, Any]:
     """What was done, on what, and how."""
     request = work.plan.request
+    used_s = {"measuring": work.plan.probing_s, "training": sum(took.values()), "tests and figures": analysing_s}
     return {
         "experiment": request.experiment,
         "command": command,
@@ -136,6 +144,7 @@ def _about(work: Workspace, command: str, took: dict[str, float]) -> dict[str, A
         "frames": {part: len(indices) for part, indices in work.indices.items()},
         "test_step": work.plan.test_step,
         "budget_min": request.budget_s / 60,
+        "used_min": {doing: seconds / 60 for doing, seconds in used_s.items()},
         "seed": request.seed,
         "notes": list(work.plan.notes),
         "environment": _environment(),

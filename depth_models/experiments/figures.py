@@ -12,7 +12,7 @@ import torch
 
 from depth_models.experiments import looks
 from depth_models.experiments.numbers import mean_training_depth
-from depth_models.experiments.plan import LOSSES, NETWORKS, PLAIN, Run
+from depth_models.experiments.plan import NETWORKS, PLAIN, Run
 from depth_models.experiments.workspace import Workspace
 from depth_models.files import written_whole
 from depth_models.predictor import DepthPredictor
@@ -109,8 +109,8 @@ def loss_curves(work: Workspace, path: Path) -> None:
     """Validation MAE and RMSE over epochs of every network with each loss: one scale, so that losses compare."""
     with _drawn(path, 2, len(NETWORKS), (2.9, 2.5)) as (_, axes):
         for column, network in zip(axes.T, NETWORKS, strict=True):
-            for loss in LOSSES:
-                values = work.curves(Run(network, loss)).val
+            for run in (run for run in work.compared if run.network == network):
+                values, loss = work.curves(run).val, run.loss
                 for cell, name in zip(column, ("mae", "rmse"), strict=True):
                     cell.plot(range(1, len(values) + 1), [v[name] for v in values], color=_COLOURS[loss], label=loss)
                     _label(cell, network, f"validation {name.upper()} (m)")

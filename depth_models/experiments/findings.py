@@ -1,13 +1,19 @@
-"""The paper's claims, and whether the numbers here bear them out."""
+"""The paper's claims, and whether the numbers here bear them out.
+
+A verdict takes `FEWEST_FRAMES` to validate and to test on, and networks that have learnt: the validation MAE at the
+best epoch is `LEARNT` times that of the best constant depth, or less. Without them a claim is not decidable.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from depth_models.experiments.curves import Overfitting
 
+FEWEST_FRAMES = 24
+LEARNT = 0.9
 MARGIN = 1.2  # a difference by less than this factor decides nothing
 _SOME_DETAIL = 0.1  # of the truth's; below it there is none to lose
 _PAPERS_EPOCH = 8  # after which the paper saw multiscale overfit
@@ -27,6 +33,59 @@ class Finding:
     claim: str
     verdict: str
     because: str
+
+
+@dataclass(frozen=True)
+class Footing:
+    """What the numbers of a run stand on.
+
+    Attributes:
+        frames: that validate, or that are tested if those are fewer.
+        error: its validation MAE at its best epoch, over that of the best constant depth.
+    """
+
+    frames: int
+    error: float
+
+    @property
+    def lack(self) -> str:
+        """Why no verdict can be based on them; empty where one can."""
+        if self.frames < FEWEST_FRAMES:
+            return f"has only {self.frames} frames to validate or to test on, and a verdict takes {FEWEST_FRAMES}"
+        if not self.error <= LEARNT:  # so for NaN too
+            return (
+                f"has not learnt enough: its validation MAE is {self.error:.2f} times that of the best constant depth, "
+                f"and a verdict takes {LEARNT:.2f} or less"
+            )
+        return ""
+
+
+def founded(finding: Finding, footing: Mapping[str, Footing]) -> Finding:
+    """A finding, or that its claim is not decidable, and why.
+
+    Args:
+        finding: from the numbers of some runs.
+        footing: of those runs, by name.
+    """
+    lacks = [f"{name} {footing.lack}" for name, footing in footing.items() if footing.lack]
+    return replace(finding, verdict=OPEN, because=f"{'; '.join(lacks)}. {finding.because}") if lacks else finding
+
+
+def comparable(
+    values: Mapping[str, Mapping[str, float]], footing: Mapping[str, Mapping[str, Footing]]
+) -> dict[str, dict[str, float]]:
+    """`values` by network and loss, with NaN for every network that has a run without footing."""
+    known = {n for n, row in footing.items() if not any(footing.lack for footing in row.values())}
+    return {n: dict(row) if n in known else dict.fromkeys(row, math.nan) for n, row in values.items()}
+
+
+def uncounted(footing: Mapping[str, Mapping[str, Footing]]) -> str:
+    """Which networks `comparable` leaves out, and why, in sentences; empty where none is."""
+    said = []
+    for network, row in footing.items():
+        lacks = [f"{network} with {loss} {footing.lack}." for loss, footing in row.items() if footing.lack]
+        said += [f"Not counted: {lacks[0]}"] if lacks else []
+    return " ".join(said)
 
 
 def extreme(claim: str, what: str, values: Mapping[str, Mapping[str, float]], which: str, sign: int) -> Finding:

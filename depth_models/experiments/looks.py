@@ -44,6 +44,20 @@ def mean_depth(samples: Iterable[Sample]) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
+def constant_error(samples: Iterable[Sample]) -> float:
+    """Mean over images of the mean absolute error, metres, of the one depth that makes it smallest.
+
+    That depth is the median of all, each image with the same weight.
+    """
+    maps = [on_grid(sample.depth, sample.valid) for sample in samples]
+    depths = [depth[np.isfinite(depth)] for depth in maps]
+    values = np.concatenate(depths)
+    weights = np.concatenate([np.full(len(d), 1 / len(d)) for d in depths if len(d)])
+    order = np.argsort(values)
+    middle = values[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)]
+    return float((weights * np.abs(values - middle)).sum() / weights.sum())
+
+
 def detail(predictor: Predictor, samples: Iterable[Sample]) -> float:
     """How much of the truth's relief a prediction has: the slope of its log depth's gradient over the truth's.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from depth_models.data.splits import make_split
 from depth_models.evaluation import evaluate
 from depth_models.experiments import findings, looks, table1
 from depth_models.experiments.curves import overfitting, scatter, spikes
@@ -18,13 +19,33 @@ COMMON = ("mae", "rmse", "abs_rel")  # of the validation part, the same for ever
 
 def losses(work: Workspace) -> dict[str, Any]:
     """Every network with every loss: best validation metrics, steadiness, detail; and the paper's claims on them."""
-    rows = [_loss_row(work, Run(network, loss)) for network in NETWORKS for loss in LOSSES]
+    rows = [_loss_row(work, run) for run in work.compared]
+    networks = [n for n in NETWORKS if all(Run(n, loss) in work.compared for loss in LOSSES)]
+    footing = {n: {loss: _footing(work, Run(n, loss)) for loss in LOSSES} for n in networks}
 
     def table(name: str) -> dict[str, dict[str, float]]:
-        return {n: {row["loss"]: row[name] for row in rows if row["network"] == n} for n in NETWORKS}
+        values = {n: {row["loss"]: row[name] for row in rows if row["network"] == n} for n in networks}
+        return findings.comparable(values, footing)
 
     said = [*findings.steadiness(table("scatter_mae")), findings.loses_detail(table("detail"))]
-    return {"rows": rows, "findings": [asdict(finding) for finding in said]}
+    return {
+        "rows": rows,
+        "findings": [asdict(finding) for finding in said],
+        "uncounted": findings.uncounted(footing),
+    }
+
+
+def _footing(work: Workspace, run: Run) -> findings.Footing:
+    """Of a run's numbers."""
+    planned = work.planned(run)
+    split = make_split(planned.config.split, work.source.scenes)
+
+    def constant_mae() -> float:
+        return looks.constant_error(work.source[index] for index in split.val)
+
+    curves = work.curves(run)
+    error = curves.val[int(np.argmin(curves.val_loss))]["mae"] / work.number(f"{run.network}-constant", constant_mae)
+    return findings.Footing(min(len(split.val), len(work.indices["test"])), error)
 
 
 def _loss_row(work: Workspace, run: Run) -> dict[str, Any]:
@@ -41,6 +62,7 @@ def _loss_row(work: Workspace, run: Run) -> dict[str, Any]:
         "epochs": len(curves.val),
         "best_epoch": best + 1,
         **{name: values[best] for name, values in metrics.items()},
+        "of_constant": _footing(work, run).error,
         "scatter_own": scatter(curves.val_loss),
         **{f"scatter_{name}": scatter(values) for name, values in metrics.items()},
         "spikes": spikes(curves.grad_norm),
@@ -76,10 +98,11 @@ def ablations(work: Workspace) -> dict[str, Any]:
     curves = {
         run.name: overfitting(work.curves(run)) for run in (p.run for p in work.plan.runs) if run.loss == "smooth_l1"
     }
+    baseline, multiscale = ({run.name: _footing(work, run)} for run in (PLAIN, Run("multiscale")))
     said = [
-        findings.position_prior(plain, augmented),
-        findings.needs_coarse(fine, whole),
-        findings.overfits(curves[Run("multiscale").name]),
+        findings.founded(findings.position_prior(plain, augmented), baseline),
+        findings.founded(findings.needs_coarse(fine, whole), multiscale),
+        findings.founded(findings.overfits(curves[Run("multiscale").name]), multiscale),
     ]
     return {
         "position_prior": {PLAIN.name: plain, Run("baseline").name: augmented},

@@ -6,7 +6,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from depth_models.config import TrainConfig
 from depth_models.training import train
 
-_STEPS = 3  # the first of them counts as the start: kernels and caches warm up in it
+STEPS = 4  # of one epoch; the first counts as the start, as kernels and caches warm up in it
 
 
 @dataclass(frozen=True)
@@ -25,23 +24,21 @@ class Speed:
     Attributes:
         start_s: until the first step was done.
         step_s: of a later step, with its loading; the median.
+        epoch_s: of what an epoch's end adds: validation, of the frames that the probe's split leaves, and saving.
         spent_s: of the probe itself.
     """
 
     start_s: float
     step_s: float
+    epoch_s: float
     spent_s: float
 
 
 Probe = Callable[[TrainConfig], Speed]
 
 
-class _Enough(Exception):
-    """Ends a probe's training."""
-
-
 def probe_on(data: Path) -> Probe:
-    """A probe that trains on a data set, in a folder that goes away.
+    """A probe that trains for an epoch of `STEPS` steps or a few more, in a folder that goes away.
 
     Args:
         data: what `open_source` opens.
@@ -52,12 +49,11 @@ def probe_on(data: Path) -> Probe:
 
         def progress(event: dict[str, Any]) -> None:
             times.append(time.monotonic())
-            if len(times) > _STEPS:
-                raise _Enough
 
-        with tempfile.TemporaryDirectory() as folder, suppress(_Enough):
-            train(replace(config, epochs=_STEPS), data, folder, progress)
-        later = [after - before for before, after in pairwise(times[1:])]
-        return Speed(times[1] - times[0], statistics.median(later), time.monotonic() - times[0])
+        with tempfile.TemporaryDirectory() as folder:
+            train(replace(config, epochs=1), data, folder, progress)
+        start, *steps, last = (after - before for before, after in pairwise(times))
+        step_s = statistics.median(steps)
+        return Speed(start, step_s, max(last - step_s, 0.0), time.monotonic() - times[0])
 
     return probe

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from depth_models.experiments.findings import FEWEST_FRAMES, LEARNT
 from depth_models.experiments.page import Code, Page, Picture, Section, Table, Verdict, to_html, to_markdown
 from depth_models.files import written_whole
 
@@ -67,9 +68,15 @@ def _page(results: dict[str, Any]) -> Page:
         f"Estimating depth from RGB monocular images: the experiments{f' on {ROOMS}' if results['rooms'] else ''}",
         f"Data: {data} ({results['data']['file']}, split {results['split']}: {frames['train']} frames to train, "
         f"{frames['val']} to validate, {frames['test']} tested). "
-        f"Budget {results['budget_min']:g} min, seed {results['seed']}.",
+        f"{_time(results)} Seed {results['seed']}.",
         sections,
     )
+
+
+def _time(results: dict[str, Any]) -> str:
+    used = results["used_min"]
+    each = ", ".join(f"{doing} {minutes:.1f}" for doing, minutes in used.items())
+    return f"Budget {results['budget_min']:g} min; it took {sum(used.values()):.1f} min ({each})."
 
 
 def _summary(results: dict[str, Any]) -> Section:
@@ -77,6 +84,13 @@ def _summary(results: dict[str, Any]) -> Section:
     section = Section("Findings")
     for name in ("losses", "ablations"):
         section.parts += [Verdict(**finding) for finding in results.get(name, {}).get("findings", [])]
+    if uncounted := results.get("losses", {}).get("uncounted"):
+        section.parts.append(f"Of the losses: {uncounted}")
+    section.parts.append(
+        f"The rule, set before any run: a verdict takes {FEWEST_FRAMES} frames or more to validate and to test on, and "
+        "networks that have learnt, with a validation MAE at the best epoch of at most "
+        f"{LEARNT:.2f} times that of the best constant depth. Without them a claim is not decidable."
+    )
     if results["rooms"]:
         section.parts.append(
             f"All numbers here are of {ROOMS}, which a program drew. They say how the networks compare there; they are "
@@ -93,6 +107,7 @@ def _losses(losses: dict[str, Any], data: str) -> list[Any]:
         [
             f"{row['network']}, {row['loss']}",
             *(_number(row[name], 3) for name in ("mae", "rmse", "abs_rel")),
+            _number(row["of_constant"], 2),
             f"{row['best_epoch']} of {row['epochs']}",
             *(_percent(row[name]) for name in ("scatter_mae", "scatter_rmse", "scatter_own", "spikes")),
             _number(row["detail"], 2),
@@ -100,12 +115,13 @@ def _losses(losses: dict[str, Any], data: str) -> list[Any]:
         for row in losses["rows"]
     ]
     header = [
-        "network, loss", "MAE (m)", "RMSE (m)", "AbsRel", "best epoch",
+        "network, loss", "MAE (m)", "RMSE (m)", "AbsRel", "MAE over constant's", "best epoch",
         "scatter of MAE", "of RMSE", "of its loss", "spikes", "detail",
     ]  # fmt: skip
     return [
         Table(f"Validation at each run's best epoch, and how steadily it came there. Data: {data}.", header, rows),
-        "Losses have different units, so they are compared by MAE, RMSE and AbsRel of the validation part. Scatter is "
+        "Losses have different units, so they are compared by MAE, RMSE and AbsRel of the validation part. MAE over "
+        "constant's is relative to the best constant depth, which is 1. Scatter is "
         "the standard deviation of a validation curve about its own smooth trend, relative to its mean; spikes is the "
         "share of steps whose gradient is five times the median of the fifty before; detail is the share of the "
         "truth's relief that the prediction has (1 is all).",

@@ -1,4 +1,15 @@
-"""Size, frames and epochs of a network for a share of the budget."""
+"""Size, frames and epochs of a network for a share of the budget.
+
+What does not fit is cut in this order, each step only where the one before is not enough:
+
+1. the encoder, from the paper's to a small one, and the canvas, in halves, but not below 64 rows;
+2. epochs, down to 12, which the paper's claim on overfitting needs;
+3. training frames, down to 32 (validation keeps 32 too, where the data has as many);
+4. the canvas, below 64 rows, where little of a room is left to see;
+5. epochs, down to 6.
+
+What does not fit even so has no choice here; `planning` then drops runs.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from depth_models.config import TrainConfig
-from depth_models.errors import DepthModelsError
-from depth_models.experiments.probe import Probe, Speed
+from depth_models.data.splits import held_out
+from depth_models.experiments.probe import STEPS, Probe, Speed
 from depth_models.experiments.sizes import Size, configuration, encoders, quick
 
 ENOUGH_EPOCHS, ENOUGH_FRAMES = 12, 64  # a larger size must allow them: a curve to read, and frames to learn from
-FEWEST_EPOCHS, FEWEST_FRAMES = 2, 16
+FEWEST_EPOCHS, FEWEST_FRAMES = 6, 32
+_GOOD_ROWS = 64  # of a canvas: down to here frames are cut first
 
 
 @dataclass(frozen=True)
@@ -29,11 +41,6 @@ class Choice:
     frames: dict[str, int]
     seconds: float
     frame_s: float
-
-
-def run_seconds(speed: Speed, batch: int, frames: dict[str, int], epochs: int) -> float:
-    """Time of a run; validating a batch counts as a step, which is an upper bound."""
-    return speed.start_s + epochs * (frames["train"] // batch + -(-frames["val"] // batch)) * speed.step_s
 
 
 class Chooser:
@@ -59,20 +66,16 @@ class Chooser:
         self._split, self._parts, self._canvases, self._seed = split, parts, canvases, seed
         self._probe, self._obtainable = probe, obtainable
         self._speeds: dict[tuple[str, Size], Speed] = {}
+        self._thinnest = max(parts["train"] // FEWEST_FRAMES, 1)
         self.spent_s, self.notes = 0.0, list[str]()
 
-    def smallest(self, network: str) -> Speed:
-        """The speed of a network's smallest size."""
-        return self._measure(network, Size(self._canvases[-1], encoders(network)[-1]))
+    def least_s(self, network: str) -> float:
+        """Seconds of a network's smallest run."""
+        return self._seconds(network, self._smallest(network), FEWEST_EPOCHS, self._frames(self._thinnest))
 
     def choose(self, network: str, share_s: float) -> Choice:
-        """The largest canvas that has time for enough frames and epochs, there the paper's encoder if it can be.
-
-        Raises:
-            DepthModelsError: the share is too small even for the smallest size.
-        """
+        """What fits a share that is `least_s` or more; see the module."""
         *larger, small = encoders(network)
-        smallest = Size(self._canvases[-1], small)
         sizes = [self._largest(network, small, share_s)]
         if sizes[0]:  # else a larger encoder need not be measured
             sizes = [*(self._largest(network, encoder, share_s) for encoder in larger), *sizes]
@@ -83,45 +86,60 @@ class Chooser:
             self.notes.append(
                 f"{network}: the paper's encoder {size.encoder} would fit the budget, but its weights cannot be fetched"
             )
-        return self._fill(network, smallest, share_s)
+        return self._fill(network, self._smallest(network), share_s)
+
+    def _smallest(self, network: str) -> Size:
+        return Size(self._canvases[-1], encoders(network)[-1])
 
     def _largest(self, network: str, encoder: str, share_s: float) -> Size | None:
         """Climbs from the smallest canvas while there is time, so that no probe is much slower than what fits."""
         largest = None
-        enough = {"train": min(ENOUGH_FRAMES, self._parts["train"]), "val": min(8, self._parts["val"])}
         for canvas in reversed(self._canvases):
-            size = Size(canvas, encoder)
-            batch = configuration(network, size).batch_size
-            if run_seconds(self._measure(network, size), batch, enough, ENOUGH_EPOCHS) > share_s:
+            frames = ENOUGH_FRAMES if canvas[0] > _GOOD_ROWS else FEWEST_FRAMES
+            enough = self._frames(max(self._parts["train"] // frames, 1))
+            if self._seconds(network, Size(canvas, encoder), ENOUGH_EPOCHS, enough) > share_s:
                 break
-            largest = size
+            largest = Size(canvas, encoder)
         return largest
 
     def _fill(self, network: str, size: Size, share_s: float) -> Choice:
         """As many frames as there is time for over enough epochs, then as many epochs; else fewer epochs."""
-        config, speed = configuration(network, size), self._measure(network, size)
-        fewest = max(min(FEWEST_FRAMES, self._parts["train"]), config.batch_size)
-        steps = range(1, max(self._parts["train"] // fewest, 1) + 1)
+        config = configuration(network, size)
+        steps = range(1, self._thinnest + 1)
         tries = [(epochs, step) for step in steps for epochs in range(config.epochs, ENOUGH_EPOCHS - 1, -1)]
-        tries += [(epochs, step) for epochs in range(ENOUGH_EPOCHS - 1, FEWEST_EPOCHS - 1, -1) for step in steps]
+        tries += [(epochs, self._thinnest) for epochs in range(ENOUGH_EPOCHS - 1, FEWEST_EPOCHS - 1, -1)]
         for epochs, step in tries:
-            frames = {part: -(-self._parts[part] // step) for part in ("train", "val")}
-            seconds = run_seconds(speed, config.batch_size, frames, epochs)
+            frames = self._frames(step)
+            seconds = self._seconds(network, size, epochs, frames)
             if seconds <= share_s:
-                split = self._split if step == 1 else f"{self._split}/{step}"
-                chosen = replace(config, epochs=epochs, split=split, seed=self._seed)
-                chosen = quick(chosen, frames["train"], config.epochs * self._parts["train"])
-                return Choice(chosen, frames, seconds, speed.step_s / config.batch_size)
-        raise DepthModelsError(
-            f"the budget is too small: {network} has {max(share_s, 0):.1f} s for a run, and its smallest one takes "
-            f"{seconds:.1f} s here; give about {seconds / max(share_s, 0.1) + 1:.0f} times the --budget, or ask for "
-            "one experiment alone"
-        )
+                break
+        chosen = replace(config, epochs=epochs, split=self._thinned(step), seed=self._seed)
+        chosen = quick(chosen, frames["train"], self._parts["train"])
+        return Choice(chosen, frames, seconds, self._measure(network, size).step_s / config.batch_size)
+
+    def _thinned(self, step: int) -> str:
+        return self._split if step == 1 else f"{self._split}/{step}"
+
+    def _frames(self, step: int) -> dict[str, int]:
+        """How many a split has that is thinned so."""
+        train, val = (tuple(range(self._parts[part])) for part in ("train", "val"))
+        return {"train": len(train[::step]), "val": len(held_out(val, step))}
+
+    def _seconds(self, network: str, size: Size, epochs: int, frames: dict[str, int]) -> float:
+        """Time of a run; an epoch's end counts as if all of it grew with the frames to validate."""
+        speed, batch = self._measure(network, size), configuration(network, size).batch_size
+        end_s = speed.epoch_s * frames["val"] / self._frames(self._probed(batch))["val"]
+        return speed.start_s + epochs * (frames["train"] // batch * speed.step_s + end_s)
+
+    def _probed(self, batch: int) -> int:
+        """Every how manyth training frame a probe trains on."""
+        return self._parts["train"] // (STEPS * batch)
 
     def _measure(self, network: str, size: Size) -> Speed:
         key = network, size
         if key not in self._speeds:
-            config = replace(configuration(network, size, pretrained=False), split=self._split, seed=self._seed)
-            self._speeds[key] = self._probe(config)
+            config = configuration(network, size, pretrained=False)
+            split = self._thinned(self._probed(config.batch_size))
+            self._speeds[key] = self._probe(replace(config, split=split, seed=self._seed))
             self.spent_s += self._speeds[key].spent_s
         return self._speeds[key]

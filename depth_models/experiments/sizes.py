@@ -96,15 +96,14 @@ def is_papers(network: str, size: Size) -> bool:
     return size.canvas == PAPER_CANVAS and size.encoder == PAPER_ENCODERS.get(network, "")
 
 
-def quick(config: TrainConfig, frames: int, paper_samples: int) -> TrainConfig:
+def quick(config: TrainConfig, frames: int, paper_frames: int) -> TrainConfig:
     """With the paper's highest rate where there are few samples to learn from.
 
     Args:
         config: of the run.
-        frames: that each of its epochs sees.
-        paper_samples: epochs times frames of the paper's run.
+        frames, paper_frames: training frames of the run, and of the data's whole training part.
     """
-    if config.epochs * frames >= paper_samples / 4:
+    if config.epochs * frames >= papers(config.network).epochs * paper_frames / 4:
         return config
     return replace(config, optimisation=replace(config.optimisation, lr=_QUICK_LR))
 

@@ -12,7 +12,7 @@ from typing import Any
 from depth_models.data.sources import Source
 from depth_models.data.splits import make_split
 from depth_models.experiments.curves import Curves, read_curves
-from depth_models.experiments.plan import Plan, Run
+from depth_models.experiments.plan import Plan, Planned, Run, runs_of
 from depth_models.files import written_whole
 from depth_models.predictor import DepthPredictor
 from depth_models.types import Sample
@@ -38,6 +38,15 @@ class Workspace:
         """Of a run's training."""
         return self.path / "runs" / run.name
 
+    def planned(self, run: Run) -> Planned:
+        """How a run was done."""
+        return next(planned for planned in self.plan.runs if planned.run == run)
+
+    @property
+    def compared(self) -> list[Run]:
+        """Of the runs that compare losses, those that the budget left."""
+        return [run for run in runs_of("losses") if any(planned.run == run for planned in self.plan.runs)]
+
     def curves(self, run: Run) -> Curves:
         """Of a finished run."""
         return read_curves(self.folder(run) / "log.jsonl")
@@ -61,7 +70,7 @@ class Workspace:
         return {"train": split.train, "val": split.val, "test": split.test[:: self.plan.test_step]}
 
     def samples(self, part: str, at_most: int | None = None) -> Iterator[Sample]:
-        """Frames of a part; of `at_most`, evenly spread."""
+        """Frames of a part; of more than `at_most` as many, evenly spread."""
         indices = self.indices[part]
-        step = 1 if at_most is None else -(-len(indices) // at_most)
-        return (self.source[index] for index in indices[::step])
+        count = min(len(indices), at_most or len(indices))
+        return (self.source[indices[i * len(indices) // count]] for i in range(count))
