@@ -3,14 +3,17 @@
 import shutil
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
+from launch.conditions import IfCondition
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch_ros.actions import Node, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 
-CONFIG = Path(__file__).resolve().parent.parent / "config"  # beside launch/ in the source tree and in share/
+HERE = Path(__file__).resolve().parent
+CONFIG = HERE.parent / "config"  # beside launch/ in the source tree and in share/
 ARGUMENTS = {  # name: (default, description)
     "model": ("unet", "bundled network to run; `depth-models networks` lists them"),
     "weights": ("", "checkpoint file to run instead of the bundled one"),
@@ -18,7 +21,8 @@ ARGUMENTS = {  # name: (default, description)
     "image": ("/camera/image_raw", "topic of the camera's images"),
     "camera_info": ("/camera/camera_info", "topic of the camera's calibration"),
     "image_transport": ("raw", "raw, or compressed for JPEG or PNG on the topic of `image` with /compressed behind it"),
-    "namespace": ("", "namespace of the node and of its topics depth/image and depth/camera_info"),
+    "namespace": ("", "namespace of the node and of its topics, such as depth/image"),
+    "use_sim_time": ("false", "true: ROS time is that of the topic /clock, as of a simulation or a recording"),
     "params_file": (str(CONFIG / "depth_node.yaml"), "YAML file with the node's other parameters"),
     "log_level": ("info", "debug, info, warn, error or fatal; or LOGGER:=LEVEL for one logger"),
 }
@@ -29,7 +33,7 @@ WITH_LAUNCH = "setpriv --pdeathsig TERM"
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The node with its topics remapped. It takes the Fast DDS profile of config/ by itself."""
+    """The node with its topics remapped."""
     value = {name: LaunchConfiguration(name) for name in ARGUMENTS}
     node = Node(
         package="depth_estimation_ros",
@@ -45,4 +49,7 @@ def generate_launch_description() -> LaunchDescription:
         emulate_tty=True,
     )
     arguments = [DeclareLaunchArgument(n, default_value=d, description=text) for n, (d, text) in ARGUMENTS.items()]
-    return LaunchDescription([*arguments, node])
+    profile = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(HERE / "fastdds.launch.py")))
+    # Not among the node's parameters, where a `false` would win over a SetParameter of who includes this file.
+    sim_time = SetParameter("use_sim_time", True, condition=IfCondition(value["use_sim_time"]))
+    return LaunchDescription([*arguments, profile, GroupAction([sim_time, node])])
