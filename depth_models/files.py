@@ -42,6 +42,27 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield the path of a folder that the block makes; when it ends well, the folder is moved to `path`, else removed.
+
+    Raises:
+        DepthModelsError: `path` is there already, cannot be written to, or the disk is full.
+    """
+    if path.exists():
+        raise DepthModelsError(f"{path}: is there already; name a folder to be made, or remove it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
+            folder = Path(temporary) / path.name
+            yield folder
+            folder.rename(path)
+    except OSError as error:
+        raise DepthModelsError(
+            f"{path}: cannot be written ({error.strerror or error}); nothing was left there"
+        ) from error
+
+
 def share_folder(name: str) -> Path:
     """Folder `config` or `weights` of the package: of the source tree, or installed under share/ (pip and colcon).
 

@@ -97,8 +97,8 @@ def test_a_comparison_shows_both_depths_in_the_same_colours_and_the_error_where_
     near, far = depth_range(truth, predicted)
     np.testing.assert_array_equal(true.image, colour_depth(truth, near, far))
     np.testing.assert_array_equal(guess.image, colour_depth(predicted, near, far))
-    np.testing.assert_array_equal(error.image, colour_error(np.array([[0.1, -0.22, np.nan, np.nan, np.nan]]), 0.3))
-    assert (error.bar.low, error.bar.high) == (-30, 30)
+    np.testing.assert_array_equal(error.image, colour_error(np.array([[0.1, -0.22, np.nan, np.nan, np.nan]]), 0.5))
+    assert (error.bar.low, error.bar.high) == (-50, 50)
     assert error.title == "Relative error (mean 16 %): blue too near, red too far"
     assert comparison_panels(rgb, truth, predicted * np.nan)[3].title.startswith("Relative error: blue")
 

@@ -6,7 +6,6 @@ A bag is read and written message by message, so its length does not matter. Wha
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from depth_estimation_ros.conversions import MessageError
 from depth_estimation_ros.parameters import NodeParameters
 from depth_estimation_ros.pipeline import DepthFrame, Pipeline
 from depth_models.errors import DepthModelsError
+from depth_models.files import new_folder
 from depth_models.types import Depth
 
 Predictor = Callable[..., Depth]
@@ -152,14 +152,9 @@ class _Worker:
 
 @contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
-    """A folder to be made inside a temporary one, moved to `out` when the block ends well."""
-    if out.exists():
-        raise DepthModelsError(f"{out}: is there already; name a folder to be made, or remove it")
+    """`new_folder`, for the errors of sqlite3 too."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-            folder = Path(temporary) / out.name
+        with new_folder(out) as folder:
             yield folder
-            folder.rename(out)
-    except (OSError, sqlite3.Error) as error:
+    except sqlite3.Error as error:
         raise DepthModelsError(f"{out}: cannot be written ({error}); nothing was left there") from error

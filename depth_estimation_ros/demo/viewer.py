@@ -21,11 +21,10 @@ from depth_estimation_ros.demo.processes import tell
 from depth_estimation_ros.demo.tally import Shot, Tally, picture_path
 from depth_models.errors import DepthModelsError
 from depth_models.files import written_whole
-from depth_models.visualization import Panel, depth_panel, depth_range, error_panel, sheet
+from depth_models.visualization import Panel, comparison_panels, depth_panel, depth_range, sheet
 
 PERIOD_S = 0.2
 DRAIN_S = 1.5  # for the last depth, when the camera has gone
-ERROR_LIMIT = 0.5
 
 
 class Viewer:
@@ -100,17 +99,7 @@ def picture(shot: Shot) -> np.ndarray:
     if shot.truth is None:
         near, far = depth_range(shot.depth)
         return sheet([Panel("Image", shot.rgb), depth_panel("Predicted depth", shot.depth, near, far)])
-    near, far = depth_range(shot.depth, shot.truth)
-    error = (shot.depth - shot.truth) / shot.truth
-    percent = 100 * np.abs(error[np.isfinite(error)])
-    mean = f" (mean {percent.mean():.0f} %)" if percent.size else ""
-    panels = [
-        Panel("Image", shot.rgb),
-        depth_panel("True depth", shot.truth, near, far),
-        depth_panel("Predicted depth", shot.depth, near, far),
-        error_panel(f"Relative error{mean}: blue too near, red too far", error, ERROR_LIMIT),
-    ]
-    return sheet(panels, columns=2)
+    return sheet(comparison_panels(shot.rgb, shot.truth, shot.depth), columns=2)
 
 
 def main() -> int:

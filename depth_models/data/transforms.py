@@ -107,9 +107,8 @@ def _rotate(sample: Sample, angle_deg: float) -> Sample:
     """Turned about the principal point, where a camera's roll leaves Z as it is; nearest for depth, outside invalid."""
     height, width = sample.valid.shape
     turn = cv2.getRotationMatrix2D((sample.camera.cx, sample.camera.cy), angle_deg, 1.0)
-    rgba = cv2.cvtColor(
-        sample.rgb, cv2.COLOR_RGB2RGBA
-    )  # OpenCV turns four channels faster than three, to the same bits
+    # OpenCV turns four channels faster than three, to the same bits.
+    rgba = cv2.cvtColor(sample.rgb, cv2.COLOR_RGB2RGBA)
     rgba = cv2.warpAffine(rgba, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     depth = cv2.warpAffine(sample.depth, turn, (width, height), flags=cv2.INTER_NEAREST)
     valid = cv2.warpAffine(sample.valid.view(np.uint8), turn, (width, height), flags=cv2.INTER_NEAREST)

@@ -7,7 +7,6 @@ intrinsics. T is in seconds, the same for colour and depth.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from depth_models.data.rooms.render import render
 from depth_models.data.rooms.sensor import Look, sample_look
 from depth_models.data.rooms.views import camera_path
 from depth_models.data.rooms.workers import Progress, check_arguments, mapped
-from depth_models.errors import DepthModelsError
+from depth_models.files import new_folder
 from depth_models.types import Camera
 
 RATE_HZ = 30.0
@@ -88,23 +87,13 @@ def write_sequence(
     """
     check_arguments(frames, size, seed, workers)
     out, sequence = Path(out), Sequence(frames, size, seed)
-    if out.exists():
-        raise DepthModelsError(f"{out}: is there already; name a folder to be made, or remove it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-            folder = Path(temporary) / out.name
-            for name in ("rgb", "depth"):
-                (folder / name).mkdir(parents=True)
-            _write_lists(folder, sequence)
-            with mapped(partial(_write_frame, sequence, folder), range(frames), workers) as results:
-                for done, _ in enumerate(results, start=1):
-                    progress(done, frames)
-            folder.rename(out)
-    except OSError as error:
-        raise DepthModelsError(
-            f"{out}: cannot be written ({error.strerror or error}); nothing was left there"
-        ) from error
+    with new_folder(out) as folder:
+        for name in ("rgb", "depth"):
+            (folder / name).mkdir(parents=True)
+        _write_lists(folder, sequence)
+        with mapped(partial(_write_frame, sequence, folder), range(frames), workers) as results:
+            for done, _ in enumerate(results, start=1):
+                progress(done, frames)
     return out
 
 
