@@ -3,6 +3,7 @@
 A camera on the topics that depth.launch.py reads by default: /camera/image_raw and /camera/camera_info.
 """
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,9 @@ class Driver:
     topics: dict[str, str] = field(default_factory=dict)
 
 
+# A TERM or KILL ends `ros2 launch` before it can end the driver, which would go on holding the camera: the kernel ends
+# it then.
+WITH_LAUNCH = "setpriv --pdeathsig TERM"
 OPTICAL_FRAME = "camera_optical_frame"  # also that of config/depth.rviz
 DRIVERS = {
     # Names: usb_cam, src/usb_cam_node.cpp.
@@ -102,6 +106,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[parameters],
         remappings=list(driver.topics.items()),
         ros_arguments=["--params-file", file] if file else [],
+        prefix=WITH_LAUNCH if shutil.which("setpriv") else None,
         output="screen",
         emulate_tty=True,
     )

@@ -4,6 +4,7 @@ Takes the arguments of depth.launch.py too, and hands all others to the SLAM's o
 """
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +79,8 @@ SLAMS = {
 # Of the ORB-SLAM3 settings file: depth is in metres (32FC1), and rgb/image is RGB.
 ORBSLAM3_SETTINGS = {"DepthMapFactor": 1.0, "Camera.RGB": 1.0}
 
+# A TERM or KILL ends `ros2 launch` before it can end the SLAM: the kernel ends it then.
+WITH_LAUNCH = "setpriv --pdeathsig TERM"
 ARGUMENTS = {  # name: (default, description, choices)
     "slam": ("rtabmap", "what reads the depth", list(SLAMS)),
     "frame_id": ("base_link", "rtabmap: the robot's frame; TF must have the camera's optical frame below it", None),
@@ -142,6 +145,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             arguments=[LaunchConfiguration(name) for name in slam.arguments],
             parameters=[{"global_frame": LaunchConfiguration("global_frame"), **slam.parameters}],
             remappings=list(topics.items()),
+            prefix=WITH_LAUNCH if shutil.which("setpriv") else None,
             output="screen",
             emulate_tty=True,
         )

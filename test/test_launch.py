@@ -101,6 +101,15 @@ def test_real_launch_takes_every_launch_file(monkeypatch):
     assert found == expected
 
 
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")
+def test_a_camera_and_a_slam_end_with_launch_as_the_node_does(monkeypatch, node):
+    camera = load(monkeypatch, "camera", ["usb_cam"])
+    (driver,) = camera.start(defaults(camera))
+    slam = load(monkeypatch, "slam", ["nvblox_ros"])
+    (group,) = slam.start(defaults(slam) | {"slam": "nvblox"})
+    assert driver.prefix == group.args[0][-1].prefix == node.prefix
+
+
 def test_without_setpriv_the_node_is_started_all_the_same(depth, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     (node,) = of_kind(depth, "Node")
