@@ -134,8 +134,53 @@ def test_the_corrected_reading_is_the_papers_page():
     assert table1.corrected(table1.Row(1.0, 1.2, 0.3)) == table1.Row(1.0, 1.2, 0.3)
 
 
+def test_the_best_constant_depths_error_is_the_smallest_that_a_search_finds():
+    depths = np.linspace(1, 5, 2001)
+    maps = [looks.on_grid(sample.depth, sample.valid) for sample in SCENES]
+    errors = np.mean([[np.mean(np.abs(depth - m)) for depth in depths] for m in maps], axis=0)
+    assert looks.constant_error(SCENES) == pytest.approx(errors.min(), rel=1e-4)
+    half = SCENES[0].valid.copy()
+    half[:, 1:] = False  # an image counts once, however few of its pixels are valid
+    few = Sample(SCENES[0].rgb, np.full_like(SCENES[0].depth, 1.0), half, CAMERA)
+    far = Sample(SCENES[0].rgb, np.full_like(SCENES[0].depth, 3.0), np.ones_like(half), CAMERA)
+    assert looks.constant_error([few, far]) == pytest.approx(1.0)
+
+
 def by_network(**rows):
     return {network: dict(zip(("l1", "l2", "smooth_l1"), row, strict=True)) for network, row in rows.items()}
+
+
+GOOD = findings.Footing(24, 0.9)
+
+
+def test_a_verdict_takes_enough_frames_and_a_network_that_has_learnt():
+    said = findings.Finding("A claim.", findings.CONFIRMED, "A number.")
+    assert findings.founded(said, {"a": GOOD, "b": GOOD}) == said
+    few = findings.founded(said, {"a": GOOD, "b": findings.Footing(23, 0.1)})
+    assert (few.claim, few.verdict) == (said.claim, findings.OPEN)
+    assert few.because == "b has only 23 frames to validate or to test on, and a verdict takes 24. A number."
+    for error in (0.91, math.nan):
+        unlearnt = findings.founded(said, {"a": findings.Footing(24, error)})
+        assert unlearnt.verdict == findings.OPEN
+        assert unlearnt.because.startswith(f"a has not learnt enough: its validation MAE is {error:.2f} times")
+
+
+def test_a_network_with_a_run_that_has_not_learnt_does_not_count_among_the_losses():
+    values = by_network(a=(2, 3, 1), b=(2, 3, 1), c=(2, 3, 1))
+    footing = {n: {loss: GOOD for loss in row} for n, row in values.items()}
+    assert findings.comparable(values, footing) == values
+    assert findings.uncounted(footing) == ""
+    footing["b"]["l2"] = findings.Footing(40, 0.97)
+    footing["c"]["l1"] = findings.Footing(40, 0.98)
+    left = findings.comparable(values, footing)
+    assert left["a"] == values["a"]
+    assert all(math.isnan(value) for name in "bc" for value in left[name].values())
+    assert findings.steadiness(values)[0].verdict == findings.CONFIRMED
+    assert findings.steadiness(left)[0].verdict == findings.OPEN
+    assert findings.uncounted(footing).startswith(
+        "Not counted: b with l2 has not learnt enough: its validation MAE is 0.97"
+    )
+    assert "Not counted: c with l1 " in findings.uncounted(footing)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """How a budget of time becomes runs."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from depth_models import DepthModelsError
 from depth_models.config import TrainConfig
 from depth_models.data.splits import make_split
-from depth_models.experiments.plan import TRAINING_PART, Plan, Request, Run, make_plan, runs_of
+from depth_models.experiments.plan import Plan, Request, Run, runs_of
+from depth_models.experiments.planning import LATEST_PART, TRAINING_PART, make_plan, shortened
 from depth_models.experiments.probe import Speed
 from depth_models.experiments.sizes import Size, canvases, changes, configuration
 from depth_models.networks import create_network
@@ -25,7 +27,7 @@ def machine(factor=1.0, probes=None):
             probes.append(config)
         pixels = config.preprocess.height * config.preprocess.width
         step = factor * config.batch_size * pixels * 1e-6 * cost.get(config.options.get("encoder"), 10.0)
-        return Speed(start_s=factor * 0.1, step_s=step, spent_s=factor)
+        return Speed(start_s=factor * 0.1, step_s=step, epoch_s=3 * step, spent_s=factor)
 
     return probe
 
@@ -53,8 +55,7 @@ def test_all_is_every_run_of_every_experiment_once():
 @pytest.mark.parametrize("budget_s", [60.0, 600.0, 3600.0, 36000.0])
 def test_the_runs_fit_their_part_of_the_budget_and_no_network_is_starved(budget_s):
     made = plan(budget_s=budget_s, factor=0.05)
-    total = sum(planned.seconds for planned in made.runs)
-    assert total <= TRAINING_PART * budget_s
+    assert sum(planned.seconds for planned in made.runs) <= TRAINING_PART * budget_s
     share = TRAINING_PART * budget_s / len(made.runs)
     for planned in made.runs:  # below its share only what is too coarse to fill, or complete
         complete = (
@@ -67,9 +68,8 @@ def test_planned_seconds_are_steps_times_their_cost():
     for planned in plan().runs:
         speed = machine()(planned.config)
         steps = planned.frames["train"] // planned.config.batch_size
-        steps += -(-planned.frames["val"] // planned.config.batch_size)
-        if planned.run.coarse:
-            assert planned.seconds == pytest.approx(0.1 + planned.config.epochs * steps * speed.step_s)
+        end_s = speed.epoch_s * planned.frames["val"] / 35  # every seventh of 240 is what a probe validates
+        assert planned.seconds == pytest.approx(0.1 + planned.config.epochs * (steps * speed.step_s + end_s))
 
 
 def test_what_a_fast_network_leaves_over_goes_to_the_slower_ones():
@@ -141,16 +141,73 @@ def test_no_probe_is_much_slower_than_what_fits():
     assert len(probes) == len({repr(config) for config in probes})  # nothing is measured twice
 
 
-def test_a_budget_that_is_too_small_is_refused_with_a_number():
-    with pytest.raises(
-        DepthModelsError, match=r"budget is too small: .* a run, and its smallest one takes .* --budget"
-    ):
-        plan(budget_s=5.0)
+@pytest.mark.parametrize("budget_s", [40.0, 60.0, 600.0])
+def test_no_budget_takes_the_frames_and_epochs_that_a_verdict_needs(budget_s):
+    for planned in plan(budget_s=budget_s, factor=0.2).runs:
+        assert planned.frames["train"] >= 32
+        assert planned.frames["val"] >= 32
+        assert planned.config.epochs >= 12
+    for planned in plan(budget_s=budget_s, factor=0.2, val=20).runs:
+        assert planned.frames["val"] == 20  # all that there are
 
 
-def test_a_split_without_a_test_part_is_refused():
-    with pytest.raises(DepthModelsError, match="split 'scene' has no frame in its part 'test'"):
-        plan(test=0)
+def test_frames_are_cut_before_the_canvas_goes_below_64_rows_and_epochs_last():
+    rows = {budget_s: of(plan(budget_s=budget_s, factor=0.2), "multiscale")[0] for budget_s in (25.0, 50.0, 200.0)}
+    smallest, small, good = ((p.config.preprocess.height, p.config.epochs) for p in rows.values())
+    assert smallest[0] == small[0] == 32
+    assert 6 <= smallest[1] < small[1] == good[1] == 12
+    assert good[0] == 64
+    assert rows[25.0].frames["train"] == 32
+    assert rows[200.0].frames["train"] < 128  # what a larger canvas would need
+
+
+def test_where_not_even_the_smallest_runs_fit_the_dearest_networks_losses_go_first():
+    whole, fewer = plan(budget_s=8.0, factor=0.2), plan(budget_s=6.0, factor=0.2)
+    missing = {p.run.name for p in whole.runs} - {p.run.name for p in fewer.runs}
+    assert len(whole.runs) == 14
+    assert missing == {"multiscale-l1", "multiscale-l2"}
+    assert fewer.notes == (
+        "multiscale: its runs with l1 and l2 were dropped, as not even the smallest fit the budget.",
+    )
+
+
+def test_a_budget_that_is_too_small_is_refused_with_one_that_is_not():
+    with pytest.raises(DepthModelsError, match=r"budget of 0.033 min is too small: .*; give --budget \S+ or") as error:
+        plan(budget_s=2.0, factor=0.2)
+    enough_min = float(re.search(r"--budget (\S+)", str(error.value))[1])
+    assert len(plan(budget_s=60 * enough_min, factor=0.2).runs) < 14
+
+
+@pytest.mark.parametrize(("part", "fewest"), [("train", 16), ("val", 1), ("test", 1)])
+def test_a_split_with_too_few_frames_in_a_part_is_refused(part, fewest):
+    with pytest.raises(DepthModelsError, match=f"has {fewest - 1} frames in its part '{part}', and it takes {fewest}"):
+        plan(**{part: fewest - 1})
+
+
+def test_a_machine_that_becomes_slower_shortens_the_networks_to_come():
+    made = plan(budget_s=600.0, factor=0.2)
+    networks = list(dict.fromkeys(planned.run.network for planned in made.runs))
+    first = {planned.run.name: planned.seconds for planned in of(made, networks[0])}
+    assert shortened(made, {}, 960) is made
+    assert shortened(made, first, 960) is made
+    slow = {name: 1.5 * seconds for name, seconds in first.items()}
+    less = shortened(made, slow, 960)
+    assert of(less, networks[0]) == of(made, networks[0])
+    for before, after in zip(made.runs, less.runs, strict=True):
+        if before.run.network != networks[0]:
+            assert 6 <= after.config.epochs < before.config.epochs
+            assert f"epochs {after.config.epochs} instead of" in "; ".join(after.cuts)
+    rest_s = 1.5 * sum(planned.seconds for planned in less.runs if planned.run.network != networks[0])
+    assert sum(slow.values()) + rest_s <= LATEST_PART * (600.0 - made.probing_s)
+    assert less.notes[-1].endswith("fewer epochs than planned, as runs before took 1.5 times as long as was measured.")
+    assert shortened(less, slow, 960) == less
+
+
+def test_a_run_is_never_shortened_below_the_fewest_epochs():
+    made = plan(budget_s=600.0, factor=0.2)
+    took = {planned.run.name: 20 * planned.seconds for planned in of(made, "baseline")}
+    less = shortened(made, took, 960)
+    assert {planned.config.epochs for planned in less.runs if planned.run.network != "baseline"} == {6}
 
 
 def test_a_plan_is_the_same_when_read_and_is_for_its_request_only(tmp_path):
@@ -188,10 +245,14 @@ def test_the_papers_size_is_the_papers_network_and_small_ones_can_be_built(netwo
     create_network(network, **small.options)
 
 
-def test_a_thinned_split_has_every_kth_frame_of_each_part():
+def test_a_thinned_split_has_every_kth_frame_and_enough_of_them_to_validate_and_test():
     scenes = [f"room_{i // 4}" for i in range(120)]
     whole, third = make_split("scene", scenes), make_split("scene/3", scenes)
-    assert (third.train, third.val, third.test) == (whole.train[::3], whole.val[::3], whole.test[::3])
+    assert (third.train, third.val, third.test) == (whole.train[::3], whole.val, whole.test)  # 12 frames each
+    scenes = [f"room_{i // 14}" for i in range(700)]
+    whole, third = make_split("scene", scenes), make_split("scene/3", scenes)
+    assert (third.train, third.val, third.test) == (whole.train[::3], whole.val[::2], whole.test[::2])  # 70, so 35
+    assert make_split("scene/2", scenes).val == whole.val[::2]
     assert make_split("scene/1", scenes) == whole
     for wrong in ("scene/0", "scene/x", "scene/", "scen/2"):
         with pytest.raises(DepthModelsError, match="unknown split"):

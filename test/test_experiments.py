@@ -26,7 +26,7 @@ BUDGET_S = 30.0
 
 def slow(config):
     """A machine on which the budget allows hardly more than a few steps of the smallest networks."""
-    return Speed(start_s=0.0, step_s=0.14, spent_s=0.0)
+    return Speed(start_s=0.0, step_s=0.02, epoch_s=0.02, spent_s=0.0)
 
 
 def never(config):
@@ -37,14 +37,17 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[3])
 from test_experiments import BUDGET_S, Path, experiment
+from depth_models.experiments import shares
 from depth_models.experiments.probe import Speed
+
+shares.FEWEST_EPOCHS, shares.FEWEST_FRAMES = 2, 16  # a test needs not learn anything
 
 def progress(doing, done_s, all_s):
     if doing.startswith("baseline-smooth_l1-plain") and done_s > 0.3 * all_s:
         os.kill(os.getpid(), signal.SIGKILL)
 
 experiment("ablations", Path(sys.argv[1]), Path(sys.argv[2]), BUDGET_S, progress=progress,
-           probe=lambda config: Speed(0.0, 0.5, 0.0))
+           probe=lambda config: Speed(0.0, 0.5, 0.5, 0.0))
 """
 
 
@@ -95,7 +98,11 @@ def test_every_ablation_has_its_number_and_its_verdict(stopped):
     assert set(ablations["position_prior"]) == {"baseline-smooth_l1-plain", "baseline-smooth_l1"}
     assert set(ablations["spread"]) == {"multiscale-smooth_l1-fine", "multiscale-smooth_l1"}
     assert len(ablations["findings"]) == 3
-    assert {f["verdict"] for f in ablations["findings"]} <= {"confirmed", "refuted", "not decidable"}
+    assert {f["verdict"] for f in ablations["findings"]} == {"not decidable"}
+    reason = " has only 8 frames to validate or to test on, and a verdict takes 24. "
+    runs = ["baseline-smooth_l1-plain", "multiscale-smooth_l1", "multiscale-smooth_l1"]
+    for run, finding in zip(runs, ablations["findings"], strict=True):
+        assert finding["because"].startswith(run + reason)
     assert all(re.search(r"\d", f["because"]) for f in ablations["findings"])
 
 
@@ -115,6 +122,8 @@ def assert_reported(results, out):
         assert f"({picture['file']})" in markdown
         assert (out / picture["file"]).read_bytes()[:4] == b"\x89PNG"
     assert results["command"] in html
+    used = results["used_min"]
+    assert f"Budget 0.5 min; it took {sum(used.values()):.1f} min (measuring {used['measuring']:.1f}, " in markdown
     assert "canvas 32x48 instead of 480x640" in html
     assert json.loads((out / "results.json").read_text()) == results
 
@@ -160,22 +169,24 @@ def test_bad_requests_are_refused_before_anything_is_written(planes, tmp_path, c
     with pytest.raises(SystemExit) as usage:
         main(["experiment", "all", *wanted, "--budget", "0"])
     assert usage.value.code == 2
-    with pytest.raises(DepthModelsError, match="the budget is too small"):
+    with pytest.raises(DepthModelsError, match=r"the budget of 0\.017 min is too small"):
         experiment("all", planes, out, 1.0, probe=slow)
     assert not out.exists()
 
 
 def test_data_without_a_test_part_is_refused(few_planes, tmp_path):
-    with pytest.raises(DepthModelsError, match="split 'scene' has no frame in its part 'test'"):
+    with pytest.raises(DepthModelsError, match="has 0 frames in its part 'test'"):
         experiment("table1", few_planes(9), tmp_path, BUDGET_S, probe=slow)
 
 
 def test_a_probe_measures_steps_and_leaves_nothing(planes, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    config = replace(configuration("multiscale", Size((32, 48))), split="scene")
+    config = replace(configuration("multiscale", Size((32, 48))), split="scene/4")  # four steps
     speed = probe_on(planes)(config)
-    assert 0 < speed.step_s < speed.start_s + speed.step_s <= speed.spent_s
+    assert speed.step_s > 0
+    assert speed.epoch_s > 0
+    assert speed.start_s + speed.step_s + speed.epoch_s <= speed.spent_s
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,7 +194,7 @@ def test_a_probe_measures_steps_and_leaves_nothing(planes, tmp_path, monkeypatch
 def test_all_experiments_in_one_report(planes, tmp_path):
     results = experiment("all", planes, tmp_path, BUDGET_S, probe=slow)
     assert_reported(results, tmp_path)
-    assert [run["name"] for run in results["runs"]] == [run.name for run in runs_of("all")]
+    assert {run["name"] for run in results["runs"]} == {run.name for run in runs_of("all")}
     assert {(row["network"], row["loss"]) for row in results["losses"]["rows"]} == {
         (run.network, run.loss) for run in runs_of("losses")
     }
@@ -197,7 +208,7 @@ def test_all_experiments_in_one_report(planes, tmp_path):
 
 
 @pytest.mark.slow
-def test_half_a_minute_is_enough_for_a_real_table_of_planes(planes, tmp_path, capsys):
-    arguments = ["experiment", "table1", "--data", str(planes), "--out", str(tmp_path), "--budget", "0.5", "--json"]
+def test_two_minutes_are_enough_for_a_real_table_of_planes(planes, tmp_path, capsys):
+    arguments = ["experiment", "table1", "--data", str(planes), "--out", str(tmp_path), "--budget", "2", "--json"]
     assert main(arguments) == 0
     assert set(json.loads(capsys.readouterr().out)["table1"]["rows"]) == {"baseline", "unet", "fpn", "multiscale"}

@@ -58,12 +58,13 @@ def make_plan(
     networks = sorted(least, key=lambda network: least[network])
     runs, notes = _affordable(runs, least, request.budget_s, chooser.spent_s)
     choices: dict[str, Choice] = {}
-    left, left_s = len(runs), TRAINING_PART * (request.budget_s - chooser.spent_s)
+    left, used_s = len(runs), 0.0
     for network in networks:
+        left_s = TRAINING_PART * (request.budget_s - chooser.spent_s) - used_s
         own = sum(run.network == network for run in runs)
         later_s = sum(least[run.network] for run in runs if run.network not in (*choices, network))
         choices[network] = chooser.choose(network, min(left_s / left, (left_s - later_s) / own))
-        left, left_s = left - own, left_s - own * choices[network].seconds
+        left, used_s = left - own, used_s + own * choices[network].seconds
     runs.sort(key=lambda run: networks.index(run.network))
     planned = tuple(_plan_run(run, choices[run.network], parts["train"]) for run in runs)
     frame_s = sum(choice.frame_s + _LOOK_S for choice in choices.values())

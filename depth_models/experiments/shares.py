@@ -2,8 +2,9 @@
 
 What does not fit is cut in this order, each step only where the one before is not enough:
 
-1. the encoder, from the paper's to a small one, and the canvas, in halves, but not below 64 rows;
-2. epochs, down to 12, which the paper's claim on overfitting needs;
+1. the canvas, in halves, and the encoder, from the paper's to a small one, until there is time for 12 epochs, which
+   the paper's claim on overfitting needs, of 128 training frames; but the canvas not below 64 rows;
+2. epochs, down to 12;
 3. training frames, down to 32 (validation keeps 32 too, where the data has as many);
 4. the canvas, below 64 rows, where little of a room is left to see;
 5. epochs, down to 6.
@@ -21,7 +22,7 @@ from depth_models.data.splits import held_out
 from depth_models.experiments.probe import STEPS, Probe, Speed
 from depth_models.experiments.sizes import Size, configuration, encoders, quick
 
-ENOUGH_EPOCHS, ENOUGH_FRAMES = 12, 64  # a larger size must allow them: a curve to read, and frames to learn from
+ENOUGH_EPOCHS, ENOUGH_FRAMES = 12, 128  # a larger size must allow them: a curve to read, and frames to learn from
 FEWEST_EPOCHS, FEWEST_FRAMES = 6, 32
 _GOOD_ROWS = 64  # of a canvas: down to here frames are cut first
 
@@ -93,9 +94,9 @@ class Chooser:
 
     def _largest(self, network: str, encoder: str, share_s: float) -> Size | None:
         """Climbs from the smallest canvas while there is time, so that no probe is much slower than what fits."""
-        largest = None
+        largest, small = None, encoders(network)[-1]
         for canvas in reversed(self._canvases):
-            frames = ENOUGH_FRAMES if canvas[0] > _GOOD_ROWS else FEWEST_FRAMES
+            frames = FEWEST_FRAMES if encoder == small and canvas[0] <= _GOOD_ROWS else ENOUGH_FRAMES
             enough = self._frames(max(self._parts["train"] // frames, 1))
             if self._seconds(network, Size(canvas, encoder), ENOUGH_EPOCHS, enough) > share_s:
                 break
