@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, OpaqueFunction
@@ -28,7 +29,7 @@ class Slam:
         package: that must be installed.
         install: how.
         topics: {its name: the depth node's}. Names of launch arguments with a launch file, else topics to remap.
-        parameters: {name: value}. Launch arguments with a launch file, else parameters of its node.
+        parameters: {name: value, or the argument here}; as topics, launch arguments or the node's parameters.
         launch_file: in launch/ of the package; '' if it has none for any camera, and its node is started.
         executable: of the node.
         arguments: launch arguments here that the node takes on its command line; they must be given.
@@ -37,7 +38,7 @@ class Slam:
     package: str
     install: str
     topics: dict[str, str]
-    parameters: dict[str, str | int | bool] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
     launch_file: str = ""
     executable: str = ""
     arguments: tuple[str, ...] = ()
@@ -51,7 +52,13 @@ SLAMS = {
         install="sudo apt install ros-$ROS_DISTRO-rtabmap-ros",
         launch_file="rtabmap.launch.py",
         topics={"rgb_topic": "rgb/image", "depth_topic": "depth/image", "camera_info_topic": "rgb/camera_info"},
-        parameters={"approx_sync": "false", "qos": "1", "depth": "true", "subscribe_rgbd": "false"},
+        parameters={
+            "frame_id": LaunchConfiguration("frame_id"),
+            "approx_sync": "false",
+            "qos": "1",
+            "depth": "true",
+            "subscribe_rgbd": "false",
+        },
     ),
     # Names: package orbslam3 of github.com/zang09/ORB_SLAM3_ROS2, src/rgbd; it has no launch file.
     "orbslam3": Slam(
@@ -73,7 +80,12 @@ SLAMS = {
             for theirs, ours in (("depth", "depth"), ("color", "rgb"))
             for name in ("image", "camera_info")
         },
-        parameters={"num_cameras": 1, "use_lidar": False, "input_qos": "DEFAULT"},
+        parameters={
+            "global_frame": LaunchConfiguration("global_frame"),
+            "num_cameras": 1,
+            "use_lidar": False,
+            "input_qos": "DEFAULT",
+        },
     ),
 }
 # Of the ORB-SLAM3 settings file: depth is in metres (32FC1), and rgb/image is RGB.
@@ -143,7 +155,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             executable=slam.executable,
             namespace=namespace,
             arguments=[LaunchConfiguration(name) for name in slam.arguments],
-            parameters=[{"global_frame": LaunchConfiguration("global_frame"), **slam.parameters}],
+            parameters=[slam.parameters],
             remappings=list(topics.items()),
             prefix=WITH_LAUNCH if shutil.which("setpriv") else None,
             output="screen",

@@ -55,10 +55,8 @@ def load(monkeypatch, name, installed=()):
     packages.PackageNotFoundError, packages.get_package_share_directory = PackageNotFoundError, share
     monkeypatch.setitem(sys.modules, packages.__name__, packages)
 
-    module_name = f"{name}_launch"
-    spec = importlib.util.spec_from_file_location(module_name, LAUNCH / f"{name}.launch.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, module_name, module)  # dataclasses look there
+    spec = importlib.util.spec_from_file_location(f"{name}_launch", LAUNCH / f"{name}.launch.py")
+    module = importlib.util.module_from_spec(spec)  # as launch does, not in sys.modules
     spec.loader.exec_module(module)
     return module
 

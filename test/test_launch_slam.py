@@ -50,7 +50,9 @@ def test_every_topic_is_one_that_the_depth_node_publishes_and_of_the_right_type(
 def test_rtabmap_gets_its_launch_file_with_exact_reliable_synchronised_topics(started):
     include = started("rtabmap")
     assert include.args[0].args == ("/opt/rtabmap_launch/launch/rtabmap.launch.py",)
-    assert dict(include.launch_arguments) == {
+    arguments = dict(include.launch_arguments)
+    assert arguments.pop("frame_id").args == ("frame_id",)
+    assert arguments == {
         "namespace": "/rtabmap", "rgb_topic": "/rgb/image", "depth_topic": "/depth/image",
         "camera_info_topic": "/rgb/camera_info", "approx_sync": "false", "qos": "1", "depth": "true",
         "subscribe_rgbd": "false",
@@ -73,6 +75,7 @@ def test_nvblox_gets_its_node_with_the_topics_of_its_older_and_newer_versions(st
     }  # fmt: skip
     assert dict(node.remappings) == newer | {name.removeprefix("camera_0/"): topic for name, topic in newer.items()}
     (parameters,) = node.parameters
+    assert parameters["global_frame"].args == ("global_frame",)
     assert (parameters["use_lidar"], parameters["num_cameras"], parameters["input_qos"]) == (False, 1, "DEFAULT")
 
 
