@@ -64,15 +64,14 @@ def camera_info(width: int, height: int) -> CameraInfo:
     return info
 
 
-class NodeProcess:
-    """A child process that runs the node; its log is in `log`."""
+class Process:
+    """A child process that runs Python on the tests' graph; its log is in `log`."""
 
-    def __init__(self, log: Path, *parameters: str) -> None:
+    def __init__(self, log: Path, *arguments: str) -> None:
         environment = os.environ | GRAPH | {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
         for name in ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", *VARIABLES):  # the ROS wheels' own; a child sets itself up again
             environment.pop(name, None)
-        arguments = [argument for parameter in parameters for argument in ("-p", parameter)]
-        command = [sys.executable, "-m", "depth_estimation_ros.depth_node", "--ros-args", *arguments]
+        command = [sys.executable, *arguments]
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT)
@@ -95,6 +94,25 @@ class NodeProcess:
             self.wait()
         finally:
             self.process.kill()
+
+
+def ros_parameters(*parameters: str) -> list[str]:
+    """Command line of "name:=value"."""
+    return ["--ros-args", *(argument for parameter in parameters for argument in ("-p", parameter))]
+
+
+class NodeProcess(Process):
+    """The node."""
+
+    def __init__(self, log: Path, *parameters: str) -> None:
+        super().__init__(log, "-m", "depth_estimation_ros.depth_node", *ros_parameters(*parameters))
+
+
+class StubProcess(Process):
+    """The node with the network of stub_node.py."""
+
+    def __init__(self, log: Path, *parameters: str) -> None:
+        super().__init__(log, "test/stub_node.py", *ros_parameters(*parameters))
 
 
 class Rig:
