@@ -97,16 +97,18 @@ class Checkpoint:
 
         Args:
             path: ends in .safetensors by convention.
-            dtype: of the stored floating-point tensors; float16 halves the file and is exact to 3 digits.
+            dtype: of the stored floating-point tensors; float16 halves the file and is exact to 3 digits. A tensor with
+                values beyond its range, as a BatchNorm's variances may have, stays in float32.
 
         Raises:
-            DepthModelsError: the file cannot be written, or a weight does not fit `dtype`'s range.
+            DepthModelsError: the file cannot be written, or a weight is NaN or infinite.
         """
         from safetensors.torch import save
 
-        tensors = {k: v.to(dtype).contiguous() for k, v in self.tensors.items()}
-        if any(not torch.isfinite(v).all() for v in tensors.values()):
-            raise DepthModelsError(f"{path}: weights are NaN, or too large for {dtype}; nothing was written")
+        if broken := [k for k, v in self.tensors.items() if not torch.isfinite(v).all()]:
+            raise DepthModelsError(f"{path}: {broken[0]} has weights that are NaN or infinite; nothing was written")
+        largest = torch.finfo(dtype).max
+        tensors = {k: (v.to(dtype) if (v.abs() <= largest).all() else v).contiguous() for k, v in self.tensors.items()}
         document = {
             "format": FORMAT,
             "version": VERSION,

@@ -77,12 +77,23 @@ def test_the_same_checkpoint_gives_the_same_bytes(saved, tmp_path):
     assert saved.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_weights_too_large_for_half_precision_are_not_written(saved, tmp_path):
+def test_weights_too_large_for_half_precision_stay_as_they_are(saved, tmp_path):
     checkpoint = Checkpoint.load(saved)
-    next(iter(checkpoint.tensors.values())).view(-1)[0] = 1e6
+    large, other, *_ = checkpoint.tensors
+    checkpoint.tensors[large].view(-1)[0] = 1e6
     path = tmp_path / "half.safetensors"
-    with pytest.raises(DepthModelsError, match="too large for"):
-        checkpoint.save(path, torch.float16)
+    checkpoint.save(path, torch.float16)
+    loaded = Checkpoint.load(path).tensors
+    assert torch.equal(loaded[large], checkpoint.tensors[large])
+    assert torch.equal(loaded[other], checkpoint.tensors[other].half().float())
+
+
+def test_weights_that_are_not_finite_are_not_written(saved, tmp_path):
+    checkpoint = Checkpoint.load(saved)
+    name = next(iter(checkpoint.tensors))
+    checkpoint.tensors[name].view(-1)[0] = torch.nan
+    with pytest.raises(DepthModelsError, match=f"{name} has weights that are NaN or infinite"):
+        checkpoint.save(tmp_path / "half.safetensors", torch.float16)
     assert list(tmp_path.iterdir()) == []
 
 
