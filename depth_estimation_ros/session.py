@@ -17,6 +17,7 @@ from depth_estimation_ros.statistics import Statistics
 from depth_estimation_ros.worker import Worker
 
 LOG_PERIOD_S = 5.0  # the same complaint is not logged more often
+MOST_WARNINGS = 20  # different ones of a camera_info, whose numbers a broken driver may change with every image
 _RELIABILITY = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
 
 
@@ -128,7 +129,7 @@ class Session:
         return self._node.get_clock().now().nanoseconds
 
     def _warn_of_camera_info(self, reason: str) -> None:
-        if reason not in self._warned:
+        if reason not in self._warned and len(self._warned) < MOST_WARNINGS:
             self._warned.add(reason)
             self._node.get_logger().warning(f"{self._node.resolve_topic_name('camera_info')}: {reason}")
 
