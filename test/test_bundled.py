@@ -21,7 +21,8 @@ def test_the_file_is_small_half_precision_and_of_no_other_data():
     path = bundled()["unet"]
     assert path.stat().st_size <= 12e6
     with safe_open(path, framework="np") as file:
-        assert {file.get_tensor(name).dtype for name in file.keys()} == {np.dtype(np.float16)}  # noqa: SIM118
+        full = [name for name in file.keys() if file.get_tensor(name).dtype != np.float16]  # noqa: SIM118
+    assert all(name.endswith("running_var") for name in full), "only BatchNorm's variances can be too large for half"
     record = Checkpoint.load(path).record
     while record:  # the last run, and those that it began with
         assert record["command"].startswith("depth-models train unet_lite0 --data train.mat")
@@ -53,4 +54,4 @@ def test_on_unseen_rooms_it_is_as_good_as_the_documents_say(predictor):
     report = evaluate(predictor, samples())
     assert report.frames == 200
     assert report.per_image["abs_rel"] < 0.20
-    assert report.per_image["delta1"] > 0.70
+    assert report.per_image["delta1"] > 0.75
