@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from depth_models.experiments import looks
-from depth_models.experiments.numbers import mean_training_depth
+from depth_models.experiments.numbers import constant_mae, mean_training_depth
 from depth_models.experiments.plan import NETWORKS, PLAIN, Run
 from depth_models.experiments.workspace import Workspace
 from depth_models.files import written_whole
@@ -103,17 +103,21 @@ def training_curves(work: Workspace, network: str, path: Path) -> None:
         axes.plot(epochs, curves.train_loss, marker=".", label="training")
         axes.plot(epochs, curves.val_loss, marker=".", label="validation")
         _label(axes, network, "Smooth L1 (m)")
+        axes.legend(fontsize=8)
 
 
 def loss_curves(work: Workspace, path: Path) -> None:
     """Validation MAE and RMSE over epochs of every network with each loss: one scale, so that losses compare."""
-    with _drawn(path, 2, len(NETWORKS), (2.9, 2.5)) as (_, axes):
+    with _drawn(path, 2, len(NETWORKS), (2.9, 2.5)) as (figure, axes):
         for column, network in zip(axes.T, NETWORKS, strict=True):
             for run in (run for run in work.compared if run.network == network):
                 values, loss = work.curves(run).val, run.loss
                 for cell, name in zip(column, ("mae", "rmse"), strict=True):
                     cell.plot(range(1, len(values) + 1), [v[name] for v in values], color=_COLOURS[loss], label=loss)
                     _label(cell, network, f"validation {name.upper()} (m)")
+            constant = constant_mae(work, Run(network))
+            column[0].axhline(constant, color="grey", linestyle="--", label="best constant depth")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=9)
 
 
 def position_prior(work: Workspace, path: Path) -> None:
@@ -147,7 +151,6 @@ def _label(axes: Any, title: str, values: str) -> None:
     axes.tick_params(labelsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
 
 
 def draw(work: Workspace, names: tuple[str, ...]) -> list[dict[str, str]]:

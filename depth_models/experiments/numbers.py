@@ -37,15 +37,19 @@ def losses(work: Workspace) -> dict[str, Any]:
 
 def _footing(work: Workspace, run: Run) -> findings.Footing:
     """Of a run's numbers."""
-    planned = work.planned(run)
-    split = make_split(planned.config.split, work.source.scenes)
+    curves = work.curves(run)
+    error = curves.val[int(np.argmin(curves.val_loss))]["mae"] / constant_mae(work, run)
+    return findings.Footing(min(work.planned(run).frames["val"], len(work.indices["test"])), error)
 
-    def constant_mae() -> float:
+
+def constant_mae(work: Workspace, run: Run) -> float:
+    """MAE, metres, of the best constant depth on the frames that validate a run (and its network's other runs)."""
+
+    def compute() -> float:
+        split = make_split(work.planned(run).config.split, work.source.scenes)
         return looks.constant_error(work.source[index] for index in split.val)
 
-    curves = work.curves(run)
-    error = curves.val[int(np.argmin(curves.val_loss))]["mae"] / work.number(f"{run.network}-constant", constant_mae)
-    return findings.Footing(min(len(split.val), len(work.indices["test"])), error)
+    return work.number(f"{run.network}-constant", compute)
 
 
 def _loss_row(work: Workspace, run: Run) -> dict[str, Any]:

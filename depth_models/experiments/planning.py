@@ -131,7 +131,7 @@ def shortened(plan: Plan, took: Mapping[str, float], paper_frames: int) -> Plan:
 
 def _shorter(planned: Planned, part: float, paper_frames: int) -> Planned:
     epochs = max(int(part * planned.config.epochs), min(shares.FEWEST_EPOCHS, planned.config.epochs))
-    config = quick(replace(planned.config, epochs=epochs), planned.frames["train"], paper_frames)
+    config = quick(replace(planned.config, epochs=epochs), planned.frames["train"])
     cuts = changes(config, planned.frames["train"], paper_frames)
     seconds = planned.seconds * epochs / planned.config.epochs
     return replace(planned, config=config, seconds=seconds, cuts=tuple(cuts))

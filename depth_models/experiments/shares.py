@@ -115,7 +115,7 @@ class Chooser:
             if seconds <= share_s:
                 break
         chosen = replace(config, epochs=epochs, split=self._thinned(step), seed=self._seed)
-        chosen = quick(chosen, frames["train"], self._parts["train"])
+        chosen = quick(chosen, frames["train"])
         return Choice(chosen, frames, seconds, self._measure(network, size).step_s / config.batch_size)
 
     def _thinned(self, step: int) -> str:

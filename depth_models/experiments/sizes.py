@@ -10,6 +10,7 @@ from depth_models.config import TrainConfig
 from depth_models.networks.encoders import LITE0
 
 PAPER_CANVAS = (480, 640)
+_PAPER_FRAMES = 960  # to train
 PAPER_ENCODERS = {"baseline": "resnet18", "unet": "resnet152", "fpn": "resnext101_32x8d"}
 SMALLER_ENCODER = LITE0  # its ImageNet weights come in a package, so that it needs no download
 _LOWEST = 32  # canvas rows
@@ -96,14 +97,14 @@ def is_papers(network: str, size: Size) -> bool:
     return size.canvas == PAPER_CANVAS and size.encoder == PAPER_ENCODERS.get(network, "")
 
 
-def quick(config: TrainConfig, frames: int, paper_frames: int) -> TrainConfig:
+def quick(config: TrainConfig, frames: int) -> TrainConfig:
     """With the paper's highest rate where there are few samples to learn from.
 
     Args:
         config: of the run.
-        frames, paper_frames: training frames of the run, and of the data's whole training part.
+        frames: that each of its epochs sees.
     """
-    if config.epochs * frames >= papers(config.network).epochs * paper_frames / 4:
+    if config.epochs * frames >= papers(config.network).epochs * _PAPER_FRAMES / 4:
         return config
     return replace(config, optimisation=replace(config.optimisation, lr=_QUICK_LR))
 
