@@ -122,6 +122,14 @@ class DepthNode(LifecycleNode):
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
+    def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:
+        """Refuse a transition that the state does not have. Before Kilted rclpy raises then, which would end the node."""
+        try:
+            return super()._LifecycleNodeMixin__change_state(transition_id)
+        except RuntimeError as error:  # rclpy's RCLError is one
+            self.get_logger().error(f"refused: {error}")
+            return TransitionCallbackReturn.FAILURE
+
     def destroy_node(self) -> None:
         """Stop the worker, then destroy."""
         if self._session is not None:
@@ -163,6 +171,9 @@ def main(args: list[str] | None = None) -> int:
         return 1
     finally:
         rclpy.try_shutdown()
+        # While it exits, Python gives signals back their default action: one more would look like a crash to launch.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _run(stop: threading.Event) -> int:

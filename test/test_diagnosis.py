@@ -260,6 +260,9 @@ def test_a_network_that_is_too_slow_for_the_rate_is_named():
     name, text = found(depths=slow)
     assert name == "slow"
     assert "36% of the images at 10.0 Hz have depth, 300 ms late" in text  # 10 of numbers 0 to 27
+    name, text = found(depths=(depth(3, arrival_s=50 + 3 * PERIOD_S + 2.0),))
+    assert name == "slow"
+    assert "3% of the images at 10.0 Hz have depth, 2000 ms late" in text  # one of 30
 
 
 def test_images_left_out_on_purpose_are_no_slowness():

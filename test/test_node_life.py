@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -252,6 +253,18 @@ def test_signals_end_the_node_cleanly(weights, tmp_path, signals):
             node.process.send_signal(number)
         assert node.wait() == 0, node.log
         assert "Traceback" not in node.log
+    finally:
+        node.close()
+
+
+def test_signals_that_come_while_the_node_exits_do_not_make_it_a_crash(weights, tmp_path):
+    node = NodeProcess(tmp_path / "log", f"weights:={weights}", "device:=cpu")
+    try:
+        node.wait_for("loaded unet")
+        while node.process.poll() is None:
+            node.process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        assert node.wait() == 0, node.log
     finally:
         node.close()
 

@@ -221,9 +221,11 @@ def _unit(seen: Observations) -> Iterator[Finding]:
 def _slow(seen: Observations) -> Iterator[Finding]:
     rate, latency = seen.image_rate, seen.latency_s
     stamps = [depth.stamp_ns for depth in seen.depths]
-    if len(stamps) < 2 or latency is None or rate <= 0:
+    if not stamps or latency is None or rate <= 0:
         return
-    asked = sum(min(stamps) <= image.stamp_ns <= max(stamps) for image in seen.images)
+    # From the first depth to the last, as more may be on its way; all the time where there is only one.
+    span = stamps if len(stamps) > 1 else [image.stamp_ns for image in seen.images]
+    asked = sum(min(span) <= image.stamp_ns <= max(span) for image in seen.images)
     part = len(set(stamps)) / max(asked, 1)
     wanted = min(1.0, seen.max_rate / rate) if seen.max_rate else 1.0
     if part < MOST * wanted and latency * rate > MOST:
