@@ -123,7 +123,7 @@ class DepthNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:
-        """Refuse a transition that the state does not have. Before Kilted rclpy raises then, which would end the node."""
+        """Refuse a transition that the state does not have; before Kilted rclpy raises then, and the node would end."""
         try:
             return super()._LifecycleNodeMixin__change_state(transition_id)
         except RuntimeError as error:  # rclpy's RCLError is one
