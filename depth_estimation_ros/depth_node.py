@@ -122,10 +122,11 @@ class DepthNode(LifecycleNode):
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
+    # rclpy has no other place for this: its services call the private method by its mangled name.
     def _LifecycleNodeMixin__change_state(self, transition_id: int) -> TransitionCallbackReturn:
         """Refuse a transition that the state does not have; before Kilted rclpy raises then, and the node would end."""
         try:
-            return super()._LifecycleNodeMixin__change_state(transition_id)
+            return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
         except RuntimeError as error:  # rclpy's RCLError is one
             self.get_logger().error(f"refused: {error}")
             return TransitionCallbackReturn.FAILURE
