@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_a_loader_process_that_dies_is_a_clear_error_and_the_run_can_go_on(plane
         if event["step"] == 1:
             (worker,) = multiprocessing.active_children()
             os.kill(worker.pid, signal.SIGKILL)
+            time.sleep(60)  # PyTorch tells of the death here, and the run cannot end before
 
     with pytest.raises(DepthModelsError, match=r"a loader process died .*goes on where the run stopped"):
         train(config(workers=1), planes, tmp_path / "run", kill)

@@ -131,9 +131,10 @@ def explained_loader_errors() -> Iterator[None]:
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
+        # Without its traceback, whose frames would keep the loader, and PyTorch telling of the death at any later line.
         raise DepthModelsError(
             f"a loader process died ({str(error).splitlines()[0]}), often for want of memory; the same command goes on "
             "where the run stopped, and --set workers=0 loads in the main process"
-        ) from error
+        ) from error.with_traceback(None)
     except DepthModelsError as error:  # a loader process' comes with its traceback as text
         raise DepthModelsError(str(error).rpartition("DepthModelsError: ")[2].strip()) from error
