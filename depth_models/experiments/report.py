@@ -217,7 +217,7 @@ def _how(results: dict[str, Any]) -> Section:
                 f"Configuration of {run['name']}",
             )
         )
-    parts.append("A run is repeated by depth-models train runs/NAME/config.yaml --data FILE --out FOLDER.")
+    parts.append("A run is repeated by depth-models train --config runs/NAME/config.yaml --data FILE --out FOLDER.")
     return Section("How it was made", parts)
 
 
