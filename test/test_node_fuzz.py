@@ -1,4 +1,4 @@
-"""Thousands of broken messages: each is refused with its reason, none counts as a failure, and a good one is answered.
+"""Thousands of broken messages: each is refused with its reason or answered, none fails, and then a good one is answered.
 
 In one process, with the worker and the pipeline of the node, and a network that costs nothing.
 """
@@ -148,7 +148,7 @@ def test_broken_messages_are_refused_with_a_reason_and_the_next_good_one_is_answ
     rng, node, early = random.Random(0), Node(rectify), 0
     try:
         for number in range(MESSAGES):
-            node.take(broken(rng), broken_info(rng))  # that one is always broken
+            node.take(broken(rng), broken_info(rng))
             if number == WARM_UP:
                 early = resident_bytes()
         grown = resident_bytes() - early
