@@ -1,4 +1,4 @@
-"""Thousands of broken messages: each is refused with its reason or answered, none fails, and then a good one is answered.
+"""Thousands of broken messages: each is refused with its reason or answered, none fails; then a good one is answered.
 
 In one process, with the worker and the pipeline of the node, and a network that costs nothing.
 """
