@@ -127,7 +127,8 @@ def _train(work: Workspace, data: Path, progress: Progress) -> tuple[Workspace, 
 def _seconds(planned: Planned, data: Path, folder: Path, step: Callable[[dict[str, Any]], None]) -> float:
     """Trains a run, and says how long it took."""
     began_s = time.monotonic()
-    train(planned.config, data, folder, step, f"depth-models train --config {folder}/config.yaml --data {data} --out ...")
+    command = f"depth-models train --config {folder}/config.yaml --data {data} --out ..."
+    train(planned.config, data, folder, step, command)
     return time.monotonic() - began_s
 
 
