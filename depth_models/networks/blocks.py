@@ -24,7 +24,7 @@ class ConvBNReLU(nn.Sequential):
 class ToMetres(nn.Module):
     """Any real number to metres, bounded in log depth: NEAR * (FAR / NEAR) ** sigmoid(x), so 0.1 to 20 m.
 
-    Bounded so that no input can give 0, infinite or NaN metres, whatever the precision. The price is only a slower start:
+    Bounded so that no input can give 0, infinite or NaN metres, whatever the precision. The price is a slower start:
     by epochs of 80 steps on rooms, `python benchmarks/heads.py ROOMS.mat 3` has AbsRel 0.330, 0.288, 0.317 for
     softplus, 0.326, 0.300, 0.331 for the exponential and 0.506, 0.308, 0.327 for this; another run of softplus ended at
     0.328.
