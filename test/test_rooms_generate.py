@@ -1,8 +1,10 @@
 """Rooms as a file: NYUv2's layout, the same frames whatever the workers, whole or absent."""
 
+import os
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import h5py
 
 from depth_models.data.nyu import read_strings
 from depth_models.data.rooms.generate import dataset_frame, generate
+from depth_models.data.rooms.workers import mapped
 from depth_models.errors import DepthModelsError
 
 FRAMES, SIZE, SEED = 10, (48, 64), 3  # two rooms
@@ -130,3 +133,10 @@ def test_no_space_is_a_clear_error(tmp_path):
     assert done.stdout.startswith("refused:"), done.stderr
     assert "rooms.mat" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rendering_processes_have_one_thread_each_and_this_process_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with mapped(partial(os.getenv, "OMP_NUM_THREADS"), range(3), workers=2) as results:
+        assert list(results) == ["1", "1", "1"]
+    assert os.environ["OMP_NUM_THREADS"] == "7"

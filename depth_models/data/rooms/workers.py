@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +12,7 @@ from multiprocessing import get_context
 from depth_models.errors import DepthModelsError
 
 SMALLEST = (32, 32)
+THREADS = "OMP_NUM_THREADS"
 
 Progress = Callable[[int, int], None]
 
@@ -20,6 +22,19 @@ def _one_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that are started meanwhile have one thread of linear algebra: more only wait for each other's cores."""
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"  # OpenBLAS reads it once, when numpy is imported
+    try:
+        yield
+    finally:
+        del os.environ[THREADS]
+        if before is not None:
+            os.environ[THREADS] = before
 
 
 @contextmanager
@@ -35,7 +50,9 @@ def mapped(job: Callable, numbers: range, workers: int) -> Iterator[Iterator]:
     # Spawned, as forking a process that has threads (torch's, OpenCV's) can hang.
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
         try:
-            yield pool.map(job, numbers)
+            with _one_thread_each():
+                results = pool.map(job, numbers)
+            yield results
         except BrokenProcessPool as error:
             raise DepthModelsError(
                 f"one of {workers} rendering processes died ({error}); memory may be short: try fewer workers"
