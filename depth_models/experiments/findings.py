@@ -165,7 +165,8 @@ def position_prior(plain: Mapping[str, float], augmented: Mapping[str, float]) -
         f"Its depth of a blank image correlates with the mean training depth by {plain['blank']:.2f}, and "
         f"{plain['mirror']:.0%} of its prediction stays in place when the image is mirrored; with augmentation "
         f"{augmented['blank']:.2f} and {augmented['mirror']:.0%}. Both numbers are 1 for a predictor that ignores the "
-        "image; 0.5 decides.",
+        "image; 0.5 decides. They see the form of the depth map alone: how far it is overall may still follow the "
+        "image.",
     )
 
 
