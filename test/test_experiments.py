@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,6 @@ pytest.importorskip("matplotlib")
 
 from depth_models import DepthModelsError
 from depth_models.cli import main
-from depth_models.experiments import shares
 from depth_models.experiments.execution import experiment
 from depth_models.experiments.plan import runs_of
 from depth_models.experiments.probe import Speed, probe_on
@@ -31,20 +33,32 @@ def never(config):
     pytest.fail("a plan that is there is not made anew")
 
 
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[3])
+from test_experiments import BUDGET_S, Path, experiment
+from depth_models.experiments import shares
+from depth_models.experiments.probe import Speed
+
+shares.FEWEST_EPOCHS, shares.FEWEST_FRAMES = 2, 16  # a test needs not learn anything
+
+def progress(doing, done_s, all_s):
+    if doing.startswith("baseline-smooth_l1-plain") and done_s > 0.3 * all_s:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+experiment("ablations", Path(sys.argv[1]), Path(sys.argv[2]), BUDGET_S, progress=progress,
+           probe=lambda config: Speed(0.0, 0.5, 0.5, 0.0))
+"""
+
+
 @pytest.fixture(scope="module")
 def stopped(planes, tmp_path_factory):
-    """Ablations that were stopped in their second run, and what the first run had left; then gone on with."""
+    """Ablations that were killed in their second run, and what the first run had left; then gone on with."""
     out = tmp_path_factory.mktemp("ablations")
-
-    def interrupt(doing, done_s, all_s):
-        if doing.startswith("baseline-smooth_l1-plain") and done_s > 0.3 * all_s:
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shares, "FEWEST_EPOCHS", 2)  # a test needs not learn anything
-        patch.setattr(shares, "FEWEST_FRAMES", 16)
-        with pytest.raises(KeyboardInterrupt):
-            experiment("ablations", planes, out, BUDGET_S, progress=interrupt, probe=lambda c: Speed(0.0, 0.5, 0.5, 0))
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", KILLED, str(planes), str(out), here]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     first = times(out / "runs" / "baseline-smooth_l1")
     half = (out / "runs" / "baseline-smooth_l1-plain" / "log.jsonl").read_text().splitlines()
     told: list[str] = []
@@ -61,7 +75,7 @@ def times(folder):
     return {p.name: p.stat().st_mtime_ns for p in folder.iterdir() if p.suffix in computed and p.name != "split.json"}
 
 
-def test_an_interrupted_experiment_goes_on_and_repeats_no_finished_run(stopped):
+def test_a_killed_experiment_goes_on_and_repeats_no_finished_run(stopped):
     out, results, first, half, told = stopped
     assert times(out / "runs" / "baseline-smooth_l1") == first
     whole = (out / "runs" / "baseline-smooth_l1-plain" / "log.jsonl").read_text().splitlines()
