@@ -5,9 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-ROWS_PER_PIXEL = (
-    120  # the window reaches one pixel for so many rows of the image: 4 pixels in VGA, two of the network's
-)
+# The window reaches one pixel for so many rows of the image: 4 pixels in VGA, two of the network's.
+ROWS_PER_PIXEL = 120
 SMALLEST_REACH = 2  # pixels
 _FAR = np.float32(100.0)  # beyond any logarithm of a depth
 _MARGIN = 0.15  # of the jump: what is nearer to a side than this belongs to it

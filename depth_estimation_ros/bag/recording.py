@@ -125,7 +125,7 @@ class Recording:
         except Exception as error:  # numpy's, struct's and the library's own
             raise MessageError(f"a message that is no {connection.msgtype}; was it damaged?") from error
 
-    def messages(self, topics: Collection[str]) -> Iterator[tuple[Any, int, bytes]]:
+    def messages(self, topics: Collection[str | None]) -> Iterator[tuple[Any, int, bytes]]:
         """(connection, time of recording in nanoseconds, data) of every message of these topics, in order of time.
 
         Raises:

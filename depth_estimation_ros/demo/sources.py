@@ -9,6 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from depth_estimation_ros.bag import Topics
+from depth_estimation_ros.bag.recording import Recording
 from depth_estimation_ros.calibration import camera_info_for
 from depth_estimation_ros.conversions import MessageError, image_to_rgb
 from depth_estimation_ros.demo.frames import RATE_HZ, Calibration, CameraFrame, Source
@@ -18,7 +20,6 @@ from depth_models.images import SUFFIXES, find_images, read_image
 
 LONGEST_SIDE_PX = 1280  # larger pictures are reduced: none of the networks sees more
 _EXPECTED = "expected a folder of images, an image, a video, or a rosbag2 (its folder, .mcap or .db3)"
-_IMAGE, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 
 def open_source(path: Path | None) -> Source:
@@ -90,59 +91,20 @@ class Bag(Source):
 
     def frames(self) -> Iterator[CameraFrame]:
         """See `Source`."""
-        from rosbags.highlevel import AnyReader
-        from rosbags.typesys import Stores, get_typestore
-
-        try:
-            with AnyReader([self._path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
-                yield from self._played(reader, self._image_topic(reader))
-        except DepthModelsError:
-            raise
-        except Exception as error:  # the library lets through whatever YAML, SQLite, zstd and mcap raise
-            raise DepthModelsError(
-                f"{self._path}: cannot be read as a rosbag2 ({type(error).__name__}: {error}); is it damaged?"
-            ) from error
-
-    def _image_topic(self, reader: Any) -> str:
-        """The first topic whose first message is a colour image: depth images are of the same type."""
-        reasons = []
-        for connection in reader.connections:
-            if connection.msgtype not in (_IMAGE, _COMPRESSED):
-                continue
-            for _, _, data in reader.messages([connection]):
+        due_ns = 0
+        with Recording.opened(self._path, Topics()) as recording:
+            info = None
+            for connection, time_ns, data in recording.messages({recording.image, recording.camera_info}):
                 try:
-                    _rgb(reader.deserialize(data, connection.msgtype))
-                    return connection.topic
+                    message = recording.message(connection, data)
+                    if connection.topic == recording.camera_info:
+                        info = message
+                    elif time_ns >= due_ns:
+                        due_ns = time_ns + round(0.9e9 / RATE_HZ)  # somewhat less, as recorded times jitter
+                        rgb = _reduced(image_to_rgb(message))
+                        yield CameraFrame(rgb, calibration=_calibration(info, rgb))
                 except MessageError as error:
-                    reasons.append(f"{connection.topic}: {error}")
-                    break
-        found = "; ".join(reasons) or f"its topics are {', '.join(sorted(reader.topics)) or 'none'}"
-        raise DepthModelsError(f"{self._path}: no colour image topic in this bag ({found})")
-
-    def _played(self, reader: Any, topic: str) -> Iterator[CameraFrame]:
-        info_topic = topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
-        wanted = [c for c in reader.connections if c.topic in (topic, info_topic)]
-        info, due_ns = None, 0
-        for connection, time_ns, data in reader.messages(wanted):
-            if connection.topic == info_topic:
-                info = reader.deserialize(data, connection.msgtype)
-            elif time_ns >= due_ns:
-                due_ns = time_ns + round(0.9e9 / RATE_HZ)  # somewhat less, as recorded times jitter
-                try:
-                    rgb = _rgb(reader.deserialize(data, connection.msgtype))
-                except MessageError as error:
-                    raise DepthModelsError(f"{self._path}: {topic}: {error}") from error
-                yield CameraFrame(rgb, calibration=_calibration(info, rgb))
-
-
-def _rgb(message: Any) -> np.ndarray:
-    """(H, W, 3) uint8 of an Image or CompressedImage message."""
-    if hasattr(message, "encoding"):
-        return _reduced(image_to_rgb(message))
-    bgr = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR) if len(message.data) else None
-    if bgr is None:
-        raise MessageError(f"compressed image of format {message.format!r} cannot be decoded")
-    return _reduced(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+                    raise DepthModelsError(f"{self._path}: {connection.topic}: {error}") from error
 
 
 def _calibration(info: Any | None, rgb: np.ndarray) -> Calibration | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -75,7 +74,7 @@ class _Run:
         self._best, self._saved_s = math.inf, time.monotonic()
         self._first = rank() == 0
         if self._first:  # now that nothing else can refuse the configuration
-            folder.claim(config, {"name": config.split, **asdict(self.split)})
+            folder.claim(config, {"name": config.split, **self.split.to_dict()})
         self._load_state()
 
     def go(self) -> None:
