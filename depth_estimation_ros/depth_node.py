@@ -28,6 +28,7 @@ from depth_models.errors import DepthModelsError
 
 NAME = "depth_estimator"
 REPORT_PERIOD_S = 5.0
+LAST_RESORT_S = 30.0  # for the end of the node, longer than any network takes for the image in work
 STOP_PERIOD_S = 0.2  # how often an idle node looks whether a signal came
 
 
@@ -172,6 +173,7 @@ def main(args: list[str] | None = None) -> int:
         return 1
     finally:
         rclpy.try_shutdown()
+        signal.setitimer(signal.ITIMER_REAL, 0)
         # While it exits, Python gives signals back their default action: one more would look like a crash to launch.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
@@ -194,6 +196,8 @@ def _run(stop: threading.Event) -> int:
                 return 1
         return 0
     finally:
+        # The kernel ends the process then: middleware can hang with the interpreter's lock when a peer was killed.
+        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT_S)
         node.destroy_node()
         executor.shutdown()
 

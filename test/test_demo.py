@@ -183,6 +183,33 @@ def test_a_machine_without_the_ray_caster_is_told_to_play_pictures_of_its_own(ru
     assert demo.descendants() == []
 
 
+HANGING = """
+import ctypes, signal, threading
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+print("runs", flush=True)
+while not stop.wait(0.1):
+    pass
+while True:
+    ctypes.PyDLL(None).sleep(1000)  # the clean-up, in a C function that keeps the interpreter's lock, as middleware did
+"""
+
+
+def test_a_child_that_hangs_in_a_library_ends_when_its_parent_does(tmp_path):
+    (tmp_path / "hanging.py").write_text(HANGING)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "depth_estimation_ros.demo.attached", "hanging"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout.readline() == "runs\n"
+        child.stdin.close()  # as the kernel does when the parent has gone
+        assert child.wait(PATIENCE_S) == -signal.SIGALRM
+    finally:
+        child.kill()
+        child.stdout.close()
+
+
 @pytest.mark.parametrize(
     ("stage", "number"),
     [

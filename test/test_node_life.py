@@ -14,7 +14,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
-from ros_rig import PATIENCE_S, NodeProcess, Rig, camera_info, isolated, metres, until
+from ros_rig import PATIENCE_S, NodeProcess, Process, Rig, camera_info, isolated, metres, ros_parameters, until
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -253,6 +253,31 @@ def test_signals_end_the_node_cleanly(weights, tmp_path, signals):
             node.process.send_signal(number)
         assert node.wait() == 0, node.log
         assert "Traceback" not in node.log
+    finally:
+        node.close()
+
+
+HANGING = """
+import ctypes
+from depth_estimation_ros import depth_node
+
+def hang(self):
+    print("hangs", flush=True)
+    while True:
+        ctypes.PyDLL(None).sleep(1000)  # a C function that keeps the interpreter's lock, as middleware did
+
+depth_node.LAST_RESORT_S = 1.0
+depth_node.DepthNode.destroy_node = hang
+raise SystemExit(depth_node.main())
+"""
+
+
+def test_a_node_that_hangs_in_the_middleware_ends_all_the_same(tmp_path):
+    (tmp_path / "hanging.py").write_text(HANGING)
+    node = Process(tmp_path / "log", str(tmp_path / "hanging.py"), *ros_parameters("autostart:=true", "model:=none"))
+    try:
+        node.wait_for("hangs")
+        assert node.wait() == -signal.SIGALRM
     finally:
         node.close()
 
