@@ -81,10 +81,13 @@ class Depth:
     Attributes:
         metres: (H, W) float32, Z along the optical axis, NaN where invalid (REP 118).
         valid: (H, W) bool, True where `metres` is a depth.
+        sigma_metres: (H, W) float32, standard deviation of `metres`: larger is worse. NaN where invalid; None where the
+            network does not tell.
     """
 
     metres: np.ndarray
     valid: np.ndarray
+    sigma_metres: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,10 @@ class DepthOutput:
     Attributes:
         depth: (N, 1, H, W) float, metres at the network's canonical focal length, positive.
         aux: further depth maps of the same shape that the loss also counts (`multiscale`'s coarse map).
+        sigma: (N, 1, H, W) float, standard deviation of `depth`, metres, positive: larger is worse. None where the
+            network has no head for it.
     """
 
     depth: torch.Tensor
     aux: tuple[torch.Tensor, ...] = ()
+    sigma: torch.Tensor | None = None
