@@ -42,9 +42,9 @@ class DepthPredictor:
         self.precision = _choice("precision", precision, tuple(_DTYPES), "fp16" if on_gpu else "fp32")
         if self.precision == "fp16" and not on_gpu:
             raise DepthModelsError("precision 'fp16' needs a GPU; on a CPU use 'fp32' or 'bf16'")
-        layout = torch.channels_last if on_gpu else torch.contiguous_format
         network = checkpoint.build().to(self.device)
-        self._network = network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's annotations lack it
+        # Faster on GPUs and on CPUs, and what `Preprocess.normalise` gives.
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no annotation
         self._lock = threading.Lock()
         pre = checkpoint.preprocess
         self(np.zeros((pre.height, pre.width, 3), np.uint8))
@@ -102,8 +102,6 @@ class DepthPredictor:
         if self.device != "cpu":
             canvases = canvases.pin_memory().to(self.device, non_blocking=True)
         images = self.checkpoint.preprocess.normalise(canvases)
-        if self.device != "cpu":
-            images = images.contiguous(memory_format=torch.channels_last)
         dtype = _DTYPES[self.precision]
         with torch.autocast(self.device.split(":")[0], dtype, enabled=dtype != torch.float32):
             return self._network(images).depth.float()

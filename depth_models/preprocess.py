@@ -130,11 +130,15 @@ class Preprocess:
         return canvas
 
     def normalise(self, canvas: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 on any device -> (N, 3, H, W) float32, mean subtracted and divided by std."""
-        mean = torch.tensor(self.mean, device=canvas.device).mul_(255)[:, None, None]
-        std = torch.tensor(self.std, device=canvas.device).mul_(255)[:, None, None]
-        planes = canvas.permute(0, 3, 1, 2).contiguous()  # as bytes, which costs a fraction of moving floats
-        return planes.to(torch.float32, copy=True).sub_(mean).div_(std)
+        """(N, H, W, 3) uint8 on any device -> (N, 3, H, W) float32, mean subtracted and divided by std.
+
+        In channels-last memory, as the canvas is: nothing is moved, and convolutions are faster so.
+        """
+        count, height, width, channels = canvas.shape
+        # A whole row of pixels at a time: a row of three numbers is too short for the processor's vectors.
+        mean, std = (torch.tensor(v, device=canvas.device).mul_(255).repeat(width) for v in (self.mean, self.std))
+        rows = canvas.reshape(count, height, width * channels).to(torch.float32).sub_(mean).div_(std)
+        return rows.view(canvas.shape).permute(0, 3, 1, 2)
 
     def metres_per_output(self, box: Letterbox, fx: float | None, fy: float | None) -> float:
         """What the network's output is multiplied with to give metres, for a source of focal length fx, fy (pixels).
@@ -172,7 +176,9 @@ class Preprocess:
         valid = np.zeros(depth.shape, bool)
         valid[inner] = seen
         scale = self.metres_per_output(box, sample.camera.fx, sample.camera.fy)
-        depth[inner] = np.where(seen, picked / scale, 1.0)
+        cv2.copyTo(picked / scale, seen.view(np.uint8), depth[inner])  # into the view, a third of np.where's time
+        return depth, valid
+
         return depth, valid
 
     def restore(

@@ -95,7 +95,7 @@ def test_normalising_subtracts_the_mean_and_divides_by_the_deviation():
     canvas = rng().integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
     images = PRE.normalise(torch.from_numpy(canvas))
     assert images.dtype == torch.float32
-    assert images.is_contiguous()
+    assert images.is_contiguous(memory_format=torch.channels_last)
     expected = (canvas / 255.0 - np.array(MEAN)) / np.array(STD)
     np.testing.assert_allclose(images.numpy(), expected.transpose(0, 3, 1, 2), rtol=1e-5, atol=1e-6)
 

@@ -56,16 +56,16 @@ class Augmentation:
 
     def _recolour(self, rgb: np.ndarray, grey: bool, rng: np.random.Generator) -> np.ndarray:
         if grey:
-            rgb = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+            rgb = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         if self.brightness or self.contrast or self.tint:  # one table per channel does all three
             gain = np.exp(self.brightness * rng.normal() + self.tint * rng.normal(size=3))
             tone = np.power(np.arange(256) / 255, np.exp(self.contrast * rng.normal()))
             table = np.clip(np.rint(255 * tone[:, None] * gain), 0, 255).astype(np.uint8)
             rgb = cv2.LUT(np.ascontiguousarray(rgb), table[None])
         if self.saturation:
-            mean = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
+            mean = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
             factor = np.exp(self.saturation * rng.normal())
-            rgb = cv2.addWeighted(rgb, factor, np.repeat(mean, 3, axis=2), 1 - factor, 0)
+            rgb = cv2.addWeighted(rgb, factor, mean, 1 - factor, 0)
         if self.blur_px and (sigma := rng.uniform(0, self.blur_px)) > 0.3:
             rgb = cv2.GaussianBlur(rgb, (0, 0), sigma)
         if self.noise:

@@ -74,7 +74,6 @@ class Learner:
     def predict(self, network: nn.Module, images: Tensor) -> DepthOutput:
         """A network's output for (N, H, W, 3) uint8 canvases, on the device."""
         images = self._config.preprocess.normalise(images.to(self.device, non_blocking=True))
-        images = images.contiguous(memory_format=torch.channels_last)
         dtype = _TYPES[self._config.precision]
         with torch.autocast(torch.device(self.device).type, dtype, enabled=dtype != torch.float32):
             return network(images)
