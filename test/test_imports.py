@@ -19,6 +19,7 @@ LAYERS = [
     ["depth_models.metrics", "depth_models.data.transforms", "depth_models.data.nyu", "depth_models.data.rooms.*"],
     ["depth_models.comparison", "depth_models.data.prepared", "depth_models.data.pairs"],
     ["depth_models.data.tum"],
+    ["depth_models.data.posed"],
     ["depth_models.config", "depth_models.data.sources"],
     ["depth_models.published", "depth_models.data.check", "depth_models.data.stats"],
     ["depth_models.data.loading"],

@@ -48,7 +48,7 @@ class TumFolder:
     def __init__(self, path: str | Path, depth: str = "depths") -> None:
         self.path = Path(path)
         sequences = [self.path] if (self.path / "rgb.txt").is_file() else [p.parent for p in _lists(self.path)]
-        self._cameras = {sequence: _camera(sequence) for sequence in sequences}
+        self._cameras = {sequence: read_camera(sequence) for sequence in sequences}
         self._frames = [(sequence, *pair) for sequence in sequences for pair in _pairs(sequence)]
         self.scenes = [sequence.absolute().name for sequence, _, _ in self._frames]
         self.scene_types = [scene_type(scene) for scene in self.scenes]
@@ -100,8 +100,8 @@ def associate(first: np.ndarray, second: np.ndarray, most_apart: float = MOST_AP
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     """(picture, depth) of each frame of a sequence."""
-    times, pictures = _read_list(folder / "rgb.txt")
-    depth_times, depths = _read_list(folder / "depth.txt")
+    times, pictures = read_list(folder / "rgb.txt")
+    depth_times, depths = read_list(folder / "depth.txt")
     pairs = associate(times, depth_times)
     if not pairs:
         raise DepthModelsError(
@@ -110,18 +110,28 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     return [(folder / pictures[i], folder / depths[j]) for i, j in pairs]
 
 
-def _read_list(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Times in seconds, ascending, and file names."""
+def read_list(path: Path) -> tuple[np.ndarray, list[str]]:
+    """What a list says: times in seconds, ascending, and a file's name for each.
+
+    Raises:
+        DepthModelsError: it cannot be read, or a line is not `timestamp file`.
+    """
     try:
         lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip()[:1] not in ("", "#")]
         entries = sorted((float(time), name.strip()) for time, name in lines)
+        if not np.isfinite([time for time, _ in entries]).all():
+            raise ValueError("a timestamp is not finite")
     except (OSError, ValueError) as error:
         raise DepthModelsError(f"{path}: not a list of lines `timestamp file` ({error})") from error
     return np.array([time for time, _ in entries]), [name for _, name in entries]
 
 
-def _camera(folder: Path) -> tuple[Camera, float]:
-    """The camera of a sequence, and its depth units per metre."""
+def read_camera(folder: Path) -> tuple[Camera, float]:
+    """The camera of a sequence, and its depth units per metre.
+
+    Raises:
+        DepthModelsError: its camera.yaml is none, or there is none and the folder's name tells no camera.
+    """
     path = folder / "camera.yaml"
     if path.is_file():
         try:
