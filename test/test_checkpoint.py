@@ -164,7 +164,7 @@ def test_a_bundled_name_and_a_path_are_found(bundled, saved):
     assert DepthPredictor.from_checkpoint("multiscale", device="cpu").checkpoint.source == str(bundled)
 
 
-@pytest.mark.parametrize("name", ["baseline", "fpn", "unet"])
+@pytest.mark.parametrize("name", ["baseline", "dpt", "fpn", "unet"])
 def test_a_network_without_bundled_weights_says_how_to_get_some(name, bundled):
     with pytest.raises(DepthModelsError) as caught:
         find_checkpoint(name)
@@ -179,4 +179,4 @@ def test_what_is_neither_a_name_nor_a_file_lists_the_names(bundled):
     with pytest.raises(DepthModelsError) as caught:
         find_checkpoint("nonsense")
     assert "'nonsense' is neither a file nor a bundled checkpoint (bundled: multiscale)" in str(caught.value)
-    assert "baseline, fpn, multiscale, unet" in str(caught.value)
+    assert "baseline, dpt, fpn, multiscale, unet" in str(caught.value)

