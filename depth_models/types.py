@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from depth_models.errors import DepthModelsError
 
 if TYPE_CHECKING:
     import torch
@@ -88,6 +91,43 @@ class Depth:
     metres: np.ndarray
     valid: np.ndarray
     sigma_metres: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a network's depth becomes metres, as fitted to known depths: f(metres) = scale * f(depth) + shift.
+
+    Attributes:
+        space: 'metres', 'log' or 'inverse': f(d) is d, log d or 1 / d.
+        scale: positive, so that what is farther stays farther.
+        shift: in the unit of f(metres).
+    """
+
+    space: str
+    scale: float
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.space not in ("metres", "log", "inverse"):
+            raise DepthModelsError(f"a calibration is in 'metres', 'log' or 'inverse', got {self.space!r}")
+        if not 0 < self.scale < math.inf or not math.isfinite(self.shift):
+            raise DepthModelsError(f"a calibration needs a positive scale and a finite shift, got {self}")
+
+    def metres(self, depth: Any) -> Any:
+        """Array or tensor of a network's depths, positive -> metres, same shape; not positive where there are none."""
+        if self.space == "metres":
+            return self.scale * depth + self.shift
+        if self.space == "log":
+            return math.exp(self.shift) * depth**self.scale
+        return 1 / (self.scale / depth + self.shift)
+
+    def slope(self, depth: Any) -> Any:
+        """How many metres a unit of the network's depth is there: the derivative of `metres`, same shape."""
+        if self.space == "metres":
+            return self.scale * depth**0
+        if self.space == "log":
+            return self.scale * self.metres(depth) / depth
+        return self.scale * (self.metres(depth) / depth) ** 2
 
 
 @dataclass(frozen=True)
