@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 import cv2
@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from depth_models.errors import DepthModelsError
-from depth_models.types import Depth, Sample
+from depth_models.types import Calibration, Depth, Sample
 
 # Two network pixels whose depths differ by more than this ratio lie on different surfaces (see `upsample_depth`).
 EDGE_RATIO = 1.05
 LARGEST = 4096  # canvas pixels a side; more is a broken file, and would only fill the memory
 
-_SHRINKING = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR}
+_INTERPOLATIONS = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,12 @@ class Preprocess:
         mean, std: per channel (R, G, B), of values in 0 to 1.
         focal_px: canonical focal length in canvas pixels, or None where the network was trained without one. A network
             trained at focal length f_c predicts f_c / f times the metres of an image whose focal length is f.
-        interpolation: how larger images are shrunk. 'area' is the exact average of the source pixels under each canvas
-            pixel: no aliasing, so one scene looks alike from a VGA and from a 4K camera. 'bilinear' is what much
-            training code does, for weights that were trained so.
+        interpolation: how images are resized. 'area' is the exact average of the source pixels under each canvas
+            pixel: no aliasing, so one scene looks alike from a VGA and from a 4K camera; smaller images are enlarged
+            bilinearly. 'bilinear' and 'bicubic' are what much training code does, for weights that were trained so.
+        metric: False for a network whose depth is known only up to a scale and a shift of its inverse. It gives no
+            metres before it has a `calibration`.
+        calibration: what makes metres of the network's depth, on the canvas and at the canonical focal length, or None.
     """
 
     height: int
@@ -67,6 +70,8 @@ class Preprocess:
     std: tuple[float, float, float]
     focal_px: float | None = None
     interpolation: str = "area"
+    metric: bool = True
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -77,10 +82,12 @@ class Preprocess:
             raise DepthModelsError(f"preprocessing needs positive, finite std and focal length, got {self}")
         if not all(isinstance(v, int) and 0 < v <= LARGEST for v in (self.height, self.width)):
             raise DepthModelsError(f"preprocessing needs a canvas of 1 to {LARGEST} whole pixels a side, got {self}")
-        if self.interpolation not in _SHRINKING:
+        if self.interpolation not in _INTERPOLATIONS:
             raise DepthModelsError(
-                f"preprocessing knows the interpolations {', '.join(_SHRINKING)}, got {self.interpolation!r}"
+                f"preprocessing knows the interpolations {', '.join(_INTERPOLATIONS)}, got {self.interpolation!r}"
             )
+        if not isinstance(self.metric, bool) or not isinstance(self.calibration, Calibration | None):
+            raise DepthModelsError(f"preprocessing needs metric true or false and a Calibration or None, got {self}")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocess:
@@ -90,16 +97,19 @@ class Preprocess:
             DepthModelsError: keys missing or unknown, or values out of range.
         """
         names = {f.name for f in fields(cls)}
-        if not names - {"focal_px", "interpolation"} <= set(values) <= names:
+        required = {f.name for f in fields(cls) if f.default is MISSING}
+        if not required <= set(values) <= names:
             raise DepthModelsError(f"preprocessing has the keys {sorted(values)}, expected {sorted(names)}")
         try:
-            return cls(**values)
+            fitted = values.get("calibration")
+            return cls(**{**values, "calibration": None if fitted is None else Calibration(**fitted)})
         except (TypeError, ValueError) as error:
             raise DepthModelsError(f"preprocessing {values} is malformed: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON; `metric` and `calibration` only where they say something: older files have neither."""
+        values = asdict(self)
+        return {k: v for k, v in values.items() if (k, v) not in (("metric", True), ("calibration", None))}
 
     def letterbox(self, height: int, width: int) -> Letterbox:
         """Where an image of `height` x `width` pixels lies on the canvas."""
@@ -117,10 +127,10 @@ class Preprocess:
         )
 
     def canvas(self, rgb: np.ndarray) -> np.ndarray:
-        """Letterbox (H, W, 3) uint8 RGB to (height, width, 3) uint8; enlarges bilinearly, see `interpolation`."""
+        """Letterbox (H, W, 3) uint8 RGB to (height, width, 3) uint8."""
         box = self.letterbox(*rgb.shape[:2])
-        shrinks = box.scale_x < 1 or box.scale_y < 1
-        way = _SHRINKING[self.interpolation] if shrinks else cv2.INTER_LINEAR
+        enlarges = box.scale_x >= 1 and box.scale_y >= 1
+        way = cv2.INTER_LINEAR if enlarges and self.interpolation == "area" else _INTERPOLATIONS[self.interpolation]
         inner = cv2.resize(rgb, (box.width, box.height), interpolation=way)
         if (box.height, box.width) == (self.height, self.width):
             return np.ascontiguousarray(inner)
