@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,13 @@ class Checkpoint:
         counters = {k: torch.zeros_like(v) for k, v in network.state_dict().items() if _is_counter(k)}
         network.load_state_dict({**self.tensors, **counters})
         return network.eval()
+
+    def without_sigma(self) -> Checkpoint:
+        """The same depth without the head for its standard deviation, which further training would make wrong."""
+        config = {k: v for k, v in self.config.items() if k != "sigma"}
+        record = {k: v for k, v in self.record.items() if k != "confidence"}
+        tensors = {k: v for k, v in self.tensors.items() if not k.startswith("sigma_head.")}
+        return replace(self, config=config, tensors=tensors, record=record)
 
     def _architecture(self) -> DepthNetwork:
         """The network on the meta device: shapes only, no random numbers for 200 M parameters to be overwritten."""

@@ -94,17 +94,19 @@ class DepthPredictor:
             pre.metres_per_output(pre.letterbox(height, width), fx, fy)
         canvases = torch.from_numpy(np.stack([pre.canvas(rgb) for rgb in rgbs]))
         with self._lock, torch.inference_mode():
-            depth = self._forward(canvases)
-            return [pre.restore(d, h, w, fx, fy) for d, (h, w) in zip(depth, sizes, strict=True)]
+            depth, sigma = self._forward(canvases)
+            sigmas = [None] * len(sizes) if sigma is None else list(sigma)
+            return [pre.restore(d, h, w, fx, fy, s) for d, s, (h, w) in zip(depth, sigmas, sizes, strict=True)]
 
-    def _forward(self, canvases: torch.Tensor) -> torch.Tensor:
-        """(N, H, W, 3) uint8 on the host -> (N, 1, H, W) float32 on the device."""
+    def _forward(self, canvases: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """(N, H, W, 3) uint8 on the host -> (N, 1, H, W) float32 on the device: depth, and sigma if there is one."""
         if self.device != "cpu":
             canvases = canvases.pin_memory().to(self.device, non_blocking=True)
         images = self.checkpoint.preprocess.normalise(canvases)
         dtype = _DTYPES[self.precision]
         with torch.autocast(self.device.split(":")[0], dtype, enabled=dtype != torch.float32):
-            return self._network(images).depth.float()
+            output = self._network(images)
+        return output.depth.float(), output.sigma
 
 
 def _device(name: str) -> str:

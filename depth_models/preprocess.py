@@ -192,7 +192,13 @@ class Preprocess:
         return depth, valid
 
     def restore(
-        self, depth: Tensor, height: int, width: int, fx: float | None = None, fy: float | None = None
+        self,
+        depth: Tensor,
+        height: int,
+        width: int,
+        fx: float | None = None,
+        fy: float | None = None,
+        sigma: Tensor | None = None,
     ) -> Depth:
         """Bring one depth map of the network back to its source.
 
@@ -200,16 +206,23 @@ class Preprocess:
             depth: (1, H, W) float, on any device: the network's output for the canvas.
             height, width: the source image's size, pixels.
             fx, fy: the source's focal length in its pixels, or None.
+            sigma: (1, H, W) float, standard deviation of `depth`, or None where the network does not tell. Its ratio to
+                the depth is what is enlarged, so that both sides of an edge keep their own.
 
         Returns:
             `Depth` of (height, width); values that are not positive and finite are invalid.
         """
         box = self.letterbox(height, width)
-        inner = depth[:, box.top : box.top + box.height, box.left : box.left + box.width].float()
-        metres = upsample_depth(inner[None], height, width)[0, 0] * self.metres_per_output(box, fx, fy)
+        inner = np.s_[:, box.top : box.top + box.height, box.left : box.left + box.width]
+        depth = depth[inner].float()
+        metres = upsample_depth(depth[None], height, width)[0, 0] * self.metres_per_output(box, fx, fy)
         valid = torch.isfinite(metres) & (metres > 0)
         metres = torch.where(valid, metres, torch.nan)
-        return Depth(metres.cpu().numpy(), valid.cpu().numpy())
+        if sigma is None:
+            return Depth(metres.cpu().numpy(), valid.cpu().numpy())
+        ratio = (sigma[inner].float() / depth)[None]
+        ratio = F.interpolate(ratio, (height, width), mode="bilinear", align_corners=False)[0, 0]
+        return Depth(metres.cpu().numpy(), valid.cpu().numpy(), (ratio * metres).cpu().numpy())
 
 
 def upsample_depth(depth: Tensor, height: int, width: int) -> Tensor:

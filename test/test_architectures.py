@@ -210,7 +210,7 @@ def test_dropout_is_at_work_in_every_block(name):
 
 def test_fpn_predicts_at_four_scales_and_trains_the_decoder_and_the_merge():
     network = small("fpn")
-    assert [tuple(m.shape) for m in network.predictions(batch())] == [
+    assert [tuple(m.shape) for m in network.predictions(network.decode(batch()))] == [
         (2, 1, 64 // scale, 96 // scale) for scale in (32, 16, 8, 4)
     ]
     trained = {(key.split(".")[0], parameter.requires_grad) for key, parameter in network.named_parameters()}

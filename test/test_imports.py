@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     ["depth_models.errors", "depth_models.data", "depth_models.data.official"],
     ["depth_models.types", "depth_models.files", "depth_models.images", "depth_models.distributed"],
-    ["depth_models.protocols", "depth_models.structure_metrics"],
+    ["depth_models.protocols", "depth_models.structure_metrics", "depth_models.sparsification"],
     ["depth_models.data.manifest"],
     ["depth_models.preprocess", "depth_models.losses", "depth_models.visualization", "depth_models.data.splits"],
     ["depth_models.metrics", "depth_models.data.transforms", "depth_models.data.nyu", "depth_models.data.rooms.*"],
@@ -25,7 +25,7 @@ LAYERS = [
     ["depth_models.data.loading"],
     ["depth_models.networks.*"],
     ["depth_models.checkpoint", "depth_models.run_folder"],
-    ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation"],
+    ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation", "depth_models.confidence"],
     ["depth_models.experiments.*"],
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],
     ["depth_estimation_ros.calibration", "depth_estimation_ros.edge_filter", "depth_estimation_ros.points"],

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from depth_models.networks.blocks import ConvBNReLU, ToMetres
 from depth_models.networks.encoders import create_encoder
 from depth_models.networks.registry import DepthNetwork, register
+from depth_models.networks.sigma import SigmaHead
 from depth_models.types import DepthOutput
 
 
@@ -51,6 +52,7 @@ class FPN(DepthNetwork):
         pyramid_channels: channels of the pyramid.
         decoder_channels: channels of each level's own convolutions, of which the coarser levels have more.
         dropout: probability of dropping a channel in every decoder block.
+        sigma: with a `SigmaHead`, which reads the encoder's deepest map and all blocks' outputs.
     """
 
     small: ClassVar[dict[str, Any]] = {"encoder": "resnet18", "pyramid_channels": 16, "decoder_channels": 16}
@@ -64,11 +66,13 @@ class FPN(DepthNetwork):
         pyramid_channels: int = 256,
         decoder_channels: int = 128,
         dropout: float = 0.2,
+        sigma: bool = False,
     ) -> None:
         super().__init__()
         self.config = {
             "encoder": encoder, "freeze_encoder": freeze_encoder, "freeze_heads": freeze_heads,
             "pyramid_channels": pyramid_channels, "decoder_channels": decoder_channels, "dropout": dropout,
+            **({"sigma": True} if sigma else {}),
         }  # fmt: skip
         self.freeze_encoder, self.freeze_heads = freeze_encoder, freeze_heads
         self.encoder = create_encoder(encoder, encoder_weights)
@@ -80,23 +84,31 @@ class FPN(DepthNetwork):
         self.heads = nn.ModuleList(nn.Conv2d(decoder_channels, 1, kernel_size=1) for _ in levels)
         self.merge = nn.Conv2d(len(levels), 1, kernel_size=3, padding=1)
         self.to_metres = ToMetres()
+        if sigma:
+            self.sigma_head = SigmaHead((levels[0], *[decoder_channels] * len(levels)))
         self.train()
 
     def frozen_modules(self) -> list[nn.Module]:
         return [self.encoder] * self.freeze_encoder + [self.heads] * self.freeze_heads
 
-    def predictions(self, image: Tensor) -> list[Tensor]:
-        """The four heads' raw maps (N, 1, H / s, W / s) for s = 32, 16, 8, 4, before merging."""
+    def decode(self, image: Tensor) -> list[Tensor]:
+        """The encoder's deepest map, and those of the four blocks, (N, C, H / s, W / s) for s = 32; 32, 16, 8, 4."""
         self.check_input(image)
-        maps, coarser = [], None
-        for feature, block, head in zip(reversed(self.encoder(image)[2:]), self.decoder, self.heads, strict=True):
+        features = list(reversed(self.encoder(image)[2:]))
+        maps, coarser = features[:1], None
+        for feature, block in zip(features, self.decoder, strict=True):
             coarser, refined = block(feature, coarser)
-            maps.append(head(refined))
+            maps.append(refined)
         return maps
 
+    def predictions(self, maps: list[Tensor]) -> list[Tensor]:
+        """Of what `decode` gives, the heads' raw maps (N, 1, H / s, W / s) for s = 32, 16, 8, 4, before merging."""
+        return [head(m) for head, m in zip(self.heads, maps[1:], strict=True)]
+
     def forward(self, image: Tensor) -> DepthOutput:
-        maps = self.predictions(image)
-        quarter = maps[-1].shape[2:]
-        stack = torch.cat([F.interpolate(m, quarter, mode="bilinear", align_corners=False) for m in maps], dim=1)
+        maps = self.decode(image)
+        levels, quarter = self.predictions(maps), maps[-1].shape[2:]
+        stack = torch.cat([F.interpolate(m, quarter, mode="bilinear", align_corners=False) for m in levels], dim=1)
         full = F.interpolate(self.merge(stack), image.shape[2:], mode="bilinear", align_corners=False)
-        return DepthOutput(self.to_metres(full))
+        depth = self.to_metres(full)
+        return DepthOutput(depth, sigma=self.sigma(maps, depth))

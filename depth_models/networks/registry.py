@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor, nn
 
 from depth_models.errors import DepthModelsError
+from depth_models.networks.sigma import SigmaHead
 from depth_models.types import DepthOutput
 
 _REGISTRY: dict[str, type[DepthNetwork]] = {}
@@ -23,6 +24,7 @@ class DepthNetwork(nn.Module):
         stride: height and width of the input must be multiples of this. 16 serves encoders of stride 32 too, as every
             decoder resizes to its skip connection: 240 rows go 120, 60, 30, 15, 8 and back.
         small: a configuration that builds and runs in a moment, for tests and dry runs; `small_size` is its input.
+        sigma_head: what tells the standard deviation of the depth; None where the configuration has no `sigma: true`.
     """
 
     name: ClassVar[str]
@@ -30,6 +32,11 @@ class DepthNetwork(nn.Module):
     small: ClassVar[dict[str, Any]] = {}
     small_size: ClassVar[tuple[int, int]] = (64, 96)
     config: dict[str, Any]
+    sigma_head: SigmaHead | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sigma_head = None
 
     def frozen_modules(self) -> list[nn.Module]:
         """Modules that no training may move; a subclass chooses by its configuration."""
@@ -53,6 +60,10 @@ class DepthNetwork(nn.Module):
                 f"{self.name} expects an image batch (N, 3, H, W) with H and W multiples of {self.stride}, "
                 f"got {tuple(image.shape)}"
             )
+
+    def sigma(self, maps: Sequence[Tensor], depth: Tensor) -> Tensor | None:
+        """(N, 1, H, W) standard deviation of `depth` from a decoder's maps; None without `sigma_head`."""
+        return None if self.sigma_head is None else self.sigma_head(maps, depth)
 
     def forward(self, image: Tensor) -> DepthOutput:
         """Depth of a batch of normalised images."""

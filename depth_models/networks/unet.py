@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from depth_models.networks.blocks import ConvBNReLU, ToMetres
 from depth_models.networks.encoders import create_encoder
 from depth_models.networks.registry import DepthNetwork, register
+from depth_models.networks.sigma import SigmaHead
 from depth_models.types import DepthOutput
 
 
@@ -41,6 +42,7 @@ class UNet(DepthNetwork):
         freeze_encoder: hold the encoder as it is (the paper does).
         decoder_channels: outputs of the five blocks, coarse to fine.
         dropout: probability of dropping a channel in every decoder block.
+        sigma: with a `SigmaHead`, which reads the encoder's deepest map and all blocks' outputs.
     """
 
     small: ClassVar[dict[str, Any]] = {"encoder": "resnet18", "decoder_channels": (32, 16, 16, 8, 8)}
@@ -52,6 +54,7 @@ class UNet(DepthNetwork):
         freeze_encoder: bool = True,
         decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16),
         dropout: float = 0.2,
+        sigma: bool = False,
     ) -> None:
         super().__init__()
         decoder_channels = tuple(decoder_channels)
@@ -60,6 +63,7 @@ class UNet(DepthNetwork):
             "freeze_encoder": freeze_encoder,
             "decoder_channels": decoder_channels,
             "dropout": dropout,
+            **({"sigma": True} if sigma else {}),
         }
         self.freeze_encoder = freeze_encoder
         self.encoder = create_encoder(encoder, encoder_weights)
@@ -72,6 +76,8 @@ class UNet(DepthNetwork):
         )
         self.head = nn.Conv2d(decoder_channels[-1], 1, kernel_size=3, padding=1)
         self.to_metres = ToMetres()
+        if sigma:
+            self.sigma_head = SigmaHead((deepest, *decoder_channels))
         self.train()
 
     def frozen_modules(self) -> list[nn.Module]:
@@ -81,6 +87,9 @@ class UNet(DepthNetwork):
         self.check_input(image)
         full, *features = self.encoder(image)  # strides 1; 2, 4, 8, 16, 32
         x, *skips = reversed(features)
+        maps = [x]
         for block, skip in zip(self.decoder, (*skips, None), strict=True):
             x = block(x, (full if skip is None else skip).shape[2:], skip)
-        return DepthOutput(self.to_metres(self.head(x)))
+            maps.append(x)
+        depth = self.to_metres(self.head(x))
+        return DepthOutput(depth, sigma=self.sigma(maps, depth))

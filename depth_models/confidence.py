@@ -1,0 +1,218 @@
+"""Fits the head that tells how far a network's depth may be off. The depth itself stays as it is, to the bit.
+
+A network is surer of what it was trained on than of anything else, so the frames must be others than those. Its
+errors there are what the head learns to foretell, by the likelihood of a Laplace distribution of ln depth - ln truth
+whose width the head gives; and then a factor makes the intervals of a normal distribution cover what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from depth_models.checkpoint import Checkpoint
+from depth_models.data.sources import Source
+from depth_models.data.transforms import mask_border
+from depth_models.errors import DepthModelsError
+from depth_models.networks import create_network
+from depth_models.networks.registry import DepthNetwork
+from depth_models.networks.sigma import SHRINK, log_ratio, resized
+from depth_models.sparsification import INTERVALS
+
+FRAMES, PIXELS = 320, 128  # at most so many frames, and pixels of each
+FEWEST_SCENES = 8
+BLIND = 4  # every so many frames, one is also shown as a picture that tells nothing
+FOLDS = 4
+EPOCHS, BATCH, RATE = 10, 512, 3e-3
+_TOLERANCE = {0.68: 0.05, 0.95: 0.03}  # of coverage
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Pixels: (n, C) float32 features of all maps side by side, (n,) ln depth - ln truth, (n,) number of the scene."""
+
+    features: Tensor
+    error: Tensor
+    scene: Tensor
+
+
+def fit_sigma(
+    checkpoint: Checkpoint,
+    source: Source,
+    indices: Sequence[int],
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> Checkpoint:
+    """A checkpoint of the same depth with a sigma head, fitted on frames that the depth was not trained on.
+
+    The same arguments give the same head. Takes a minute or two of one CPU core for a light network.
+
+    Args:
+        checkpoint: of a network that has the option `sigma`; a head that it has is replaced.
+        source: data with truth.
+        indices: the frames, of which at most `FRAMES` are taken, evenly spaced.
+        progress: yields the frames given to it, such as `tqdm.tqdm`.
+
+    Raises:
+        DepthModelsError: the network has no such option, there are too few scenes, or a frame cannot be read.
+    """
+    indices = spread(indices, FRAMES)
+    if (scenes := len({source.scenes[index] for index in indices})) < FEWEST_SCENES:
+        raise DepthModelsError(
+            f"{source.path}: frames of {scenes} scenes; a standard deviation that holds in others needs at least "
+            f"{FEWEST_SCENES}. Give more data, or another --split or --part"
+        )
+    network = _with_head(checkpoint)
+    rows, blind = _gather(network, checkpoint, source, indices, progress)
+    ratios = torch.empty(len(rows.error))
+    for fold in range(FOLDS):
+        held_out = rows.scene % FOLDS == fold
+        layers = _fit([_part(rows, ~held_out), blind], seed=fold)
+        ratios[held_out] = _apply(layers, rows.features[held_out])
+    misses = (1 - torch.exp(-rows.error)).abs() / torch.exp(ratios)  # |depth - truth| in sigmas
+    _install(network, _fit([rows, blind], seed=FOLDS), calibrating_factor(misses.numpy()))
+    return Checkpoint.of(network, checkpoint.preprocess, checkpoint.record)
+
+
+def spread(indices: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the frames, evenly spaced."""
+    places = np.linspace(0, len(indices) - 1, min(count, len(indices)))
+    return [indices[int(place)] for place in places]
+
+
+def calibrating_factor(misses: np.ndarray) -> float:
+    """What sigma is multiplied with so that the 68 % and the 95 % interval both cover about what they say.
+
+    Args:
+        misses: (N,) |depth - truth| / sigma.
+    """
+    factors = np.exp(np.linspace(np.log(0.05), np.log(20), 1200))
+    ranked = np.sort(misses)
+    worst = np.zeros(len(factors))
+    for share, width in INTERVALS.items():
+        covered = np.searchsorted(ranked, width * factors, side="right") / len(ranked)
+        worst = np.maximum(worst, np.abs(covered - share) / _TOLERANCE[share])
+    return float(factors[np.argmin(worst)])
+
+
+def blinded(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture that shows no depth: noise, darkness, one colour, a heavy blur, or a few pixels of `rgb`."""
+    height, width = rgb.shape[:2]
+    kind = rng.integers(5)
+    if kind == 0:
+        return np.clip(rng.normal(rng.uniform(60, 200), rng.uniform(20, 90), rgb.shape), 0, 255).astype(np.uint8)
+    if kind == 1:
+        return (rgb * rng.uniform(0, 0.08)).astype(np.uint8)
+    if kind == 2:
+        return np.full_like(rgb, rng.integers(0, 256, 3))
+    if kind == 3:
+        return cv2.GaussianBlur(rgb, (0, 0), width * rng.uniform(0.03, 0.1))
+    h, w = (max(int(side / rng.uniform(8, 20)), 2) for side in (height, width))
+    top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    return cv2.resize(rgb[top : top + h, left : left + w], (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def _with_head(checkpoint: Checkpoint) -> DepthNetwork:
+    """The network of a checkpoint with a fresh head."""
+    plain = checkpoint.without_sigma()
+    plain.build()  # checks the tensors
+    torch.manual_seed(0)
+    network = create_network(checkpoint.network, **plain.config, sigma=True)
+    network.load_state_dict(plain.tensors, strict=False)
+    return network.requires_grad_(False)
+
+
+def _gather(
+    network: DepthNetwork,
+    checkpoint: Checkpoint,
+    source: Source,
+    indices: Sequence[int],
+    progress: Callable[[Sequence[int]], Iterable[int]],
+) -> tuple[_Rows, _Rows]:
+    """Pixels of the frames, and of blind pictures that have the frames' truth: what is left of it is what rooms are."""
+    numbers = {scene: number for number, scene in enumerate(dict.fromkeys(source.scenes[i] for i in indices))}
+    rows: dict[bool, list[_Rows]] = {False: [], True: []}
+    inputs: list[Any] = []
+    assert network.sigma_head is not None  # `_with_head` made it
+    hook = network.sigma_head.register_forward_pre_hook(lambda head, given: inputs.append(given))
+    for place, index in enumerate(progress(indices)):
+        rng = np.random.default_rng(index)
+        sample = mask_border(source[index], source.content)
+        depth, valid = checkpoint.preprocess.target(sample)
+        spots = np.argwhere(valid[0])
+        if not len(spots):
+            continue
+        for is_blind in (False, True)[: 1 + (place % BLIND == 0)]:
+            rgb = blinded(sample.rgb, rng) if is_blind else sample.rgb
+            with torch.inference_mode():
+                network(checkpoint.preprocess.normalise(torch.from_numpy(checkpoint.preprocess.canvas(rgb))[None]))
+            y, x = spots[rng.integers(0, len(spots), PIXELS)].T
+            maps, metres = inputs.pop()
+            features, predicted = _read(maps, metres, y, x)
+            error = predicted.log() - torch.from_numpy(depth[0, y, x]).log()
+            rows[is_blind].append(_Rows(features, error, torch.full_like(error, numbers[source.scenes[index]])))
+    hook.remove()
+    return _together(rows[False]), _together(rows[True])
+
+
+def _read(maps: Sequence[Tensor], depth: Tensor, y: np.ndarray, x: np.ndarray) -> tuple[Tensor, Tensor]:
+    """(n, C) what the head sees at pixels (y, x) of a frame, and (n,) metres there."""
+    size = (depth.shape[2] // SHRINK, depth.shape[3] // SHRINK)
+    rows, columns = np.minimum(y // SHRINK, size[0] - 1), np.minimum(x // SHRINK, size[1] - 1)
+    features = torch.cat([resized(m, size)[0, :, rows, columns] for m in maps]).T
+    return features.clone(), depth[0, 0, y, x].clone()
+
+
+def _together(rows: Sequence[_Rows]) -> _Rows:
+    return _Rows(*(torch.cat([getattr(one, name) for one in rows]) for name in ("features", "error", "scene")))
+
+
+def _part(rows: _Rows, chosen: Tensor) -> _Rows:
+    return _Rows(rows.features[chosen], rows.error[chosen], rows.scene[chosen])
+
+
+def _fit(parts: Sequence[_Rows], seed: int) -> nn.Sequential:
+    """The head's two layers for pixels, from features as they are to what `log_ratio` takes."""
+    rows = _together(parts)
+    mean, std = rows.features.mean(dim=0), rows.features.std(dim=0).clamp_min(1e-3)
+    torch.manual_seed(seed)
+    first, second = nn.Linear(len(mean), 16), nn.Linear(16, 1)
+    layers = nn.Sequential(first, nn.ReLU(), second)
+    steps = EPOCHS * (len(rows.error) // BATCH)
+    optimizer = torch.optim.AdamW(layers.parameters(), lr=RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
+    for step in range(steps):
+        if step % (len(rows.error) // BATCH) == 0:
+            order = torch.randperm(len(rows.error))
+        chosen, order = order[:BATCH], order[BATCH:]
+        width = _apply(layers, (rows.features[chosen] - mean) / std)
+        loss = (width + rows.error[chosen].abs() * torch.exp(-width)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():  # from standardised features to features as they are
+        first.weight.div_(std)
+        first.bias.sub_(first.weight @ mean)
+    return layers
+
+
+def _apply(layers: nn.Sequential, features: Tensor) -> Tensor:
+    """(n,) ln(sigma / depth)."""
+    return log_ratio(layers(features)[:, 0])
+
+
+def _install(network: DepthNetwork, layers: nn.Sequential, factor: float) -> None:
+    head = network.sigma_head
+    assert head is not None  # `_with_head` made it
+    state = layers.state_dict()
+    reads = state["0.weight"].split(head.channels, dim=1)
+    tensors = {f"reads.{number}.weight": weight[..., None, None] for number, weight in enumerate(reads)}
+    tensors |= {"bias": state["0.bias"][:, None, None], "factor": torch.tensor([factor])}
+    tensors |= {"write.weight": state["2.weight"][..., None, None], "write.bias": state["2.bias"]}
+    head.load_state_dict(tensors)
