@@ -107,7 +107,7 @@ class Preprocess:
             raise DepthModelsError(f"preprocessing {values} is malformed: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; `metric` and `calibration` only where they say something: older files have neither."""
+        """Plain values, for JSON; `metric` and `calibration` only where they say something, as in older files."""
         values = asdict(self)
         return {k: v for k, v in values.items() if (k, v) not in (("metric", True), ("calibration", None))}
 
@@ -166,6 +166,21 @@ class Preprocess:
             return 1.0
         return math.sqrt(fx * box.scale_x * fy * box.scale_y) / self.focal_px
 
+    def calibrated(self, depth: Tensor) -> Tensor:
+        """The network's output (any shape) in metres at the canonical focal length; not positive where it has none.
+
+        Raises:
+            DepthModelsError: the network's depth is not metric, and nothing has calibrated it.
+        """
+        if self.calibration is not None:
+            return self.calibration.metres(depth.float())
+        if not self.metric:
+            raise DepthModelsError(
+                "this network gives depth only up to scale and shift, which is no use in metres; fit both to a few "
+                "frames with known depth: depth-models calibrate CKPT --data FOLDER"
+            )
+        return depth
+
     def target(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         """A sample's truth as the network should give it: on the canvas, in metres at the canonical focal length.
 
@@ -211,7 +226,11 @@ class Preprocess:
 
         Returns:
             `Depth` of (height, width); values that are not positive and finite are invalid.
+
+        Raises:
+            DepthModelsError: the network's depth is not metric, and nothing has calibrated it.
         """
+        depth = self.calibrated(depth)
         box = self.letterbox(height, width)
         inner = np.s_[:, box.top : box.top + box.height, box.left : box.left + box.width]
         depth = depth[inner].float()
