@@ -204,8 +204,6 @@ class Preprocess:
         cv2.copyTo(picked / scale, seen.view(np.uint8), depth[inner])  # into the view, a third of np.where's time
         return depth, valid
 
-        return depth, valid
-
     def restore(
         self,
         depth: Tensor,
@@ -230,6 +228,8 @@ class Preprocess:
         Raises:
             DepthModelsError: the network's depth is not metric, and nothing has calibrated it.
         """
+        if sigma is not None and self.calibration is not None:
+            sigma = sigma.float() * self.calibration.slope(depth.float())
         depth = self.calibrated(depth)
         box = self.letterbox(height, width)
         inner = np.s_[:, box.top : box.top + box.height, box.left : box.left + box.width]
