@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     ["depth_models.errors", "depth_models.data", "depth_models.data.official"],
     ["depth_models.types", "depth_models.files", "depth_models.images", "depth_models.distributed"],
+    ["depth_models.data.source"],
     ["depth_models.protocols", "depth_models.structure_metrics", "depth_models.sparsification"],
     ["depth_models.data.manifest"],
     ["depth_models.preprocess", "depth_models.losses", "depth_models.visualization", "depth_models.data.splits"],
     ["depth_models.metrics", "depth_models.data.transforms", "depth_models.data.nyu", "depth_models.data.rooms.*"],
-    ["depth_models.comparison", "depth_models.data.prepared", "depth_models.data.pairs"],
+    ["depth_models.comparison", "depth_models.data.prepared", "depth_models.data.pairs", "depth_models.data.joined"],
     ["depth_models.data.tum"],
     ["depth_models.data.posed"],
     ["depth_models.config", "depth_models.data.sources"],

@@ -1,0 +1,99 @@
+"""Several data sets as one: a folder of files, or what `train` is given with more than one `--data`."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from depth_models.data.nyu import NyuFile
+from depth_models.data.source import Source
+from depth_models.data.transforms import mask_border
+from depth_models.errors import DepthModelsError
+from depth_models.types import Sample
+
+
+class Joined:
+    """The frames of several sources, one after the other.
+
+    Args:
+        sources: one or more.
+        path: what they are called together.
+
+    Attributes:
+        path, scenes, scene_types: see `Source`.
+        content: None: what lies in the border of a source's frames is already invalid.
+        origin: per frame, the number of its source.
+        description: see `Source`; with what the sources' descriptions agree on.
+    """
+
+    content: tuple[int, int, int, int] | None = None
+
+    def __init__(self, sources: Sequence[Source], path: Path) -> None:
+        self.path, self._sources = path, list(sources)
+        self._ends = list(accumulate(map(len, self._sources)))
+        self.scenes = [scene for source in self._sources for scene in source.scenes]
+        self.scene_types = [kind for source in self._sources for kind in source.scene_types]
+        self.origin = [number for number, source in enumerate(self._sources) for _ in range(len(source))]
+        first, *others = (source.description for source in self._sources)
+        common = {name: value for name, value in first.items() if all(o.get(name) == value for o in others)}
+        self.description: dict[str, Any] = common | {"file": path.name, "frames": len(self.scenes)}
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Frame number `index`.
+
+        Raises:
+            DepthModelsError: it cannot be read.
+        """
+        number = bisect_right(self._ends, index)
+        source = self._sources[number]
+        first = self._ends[number] - len(source)
+        return mask_border(source[index - first], source.content)
+
+
+class ShardFolder(Joined):
+    """A folder of .mat files in NYUv2's layout, such as a long rendering leaves; each is kept open once it was read.
+
+    Args:
+        path: the folder; its files are taken in the order of their names.
+        depth: see `NyuFile`.
+
+    Raises:
+        DepthModelsError: a file cannot be read.
+    """
+
+    def __init__(self, path: str | Path, depth: str = "depths") -> None:
+        path = Path(path).absolute()
+        super().__init__([NyuFile(file, depth) for file in _shards(path)], path)
+
+    @staticmethod
+    def recognises(path: Path) -> bool:
+        """A folder with .mat files in it."""
+        return path.is_dir() and bool(_shards(path))
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The files; one that is being written has a name that begins with a dot."""
+    return sorted(path for path in folder.glob("*.mat") if not path.name.startswith("."))
+
+
+def joined(sources: Sequence[Source]) -> Source:
+    """One source of several, whose scenes are told apart by their source's name; a single one is returned as it is.
+
+    Raises:
+        DepthModelsError: none, or one twice.
+    """
+    if len(sources) == 1:
+        return sources[0]
+    paths = [source.path.absolute() for source in sources]
+    if not sources or len(set(paths)) < len(paths):
+        raise DepthModelsError(f"expected different data sets, got {', '.join(map(str, paths)) or 'none'}")
+    both = Joined(sources, Path(" + ".join(path.name for path in paths)))
+    both.scenes = [f"{paths[number]}/{scene}" for number, scene in zip(both.origin, both.scenes, strict=True)]
+    both.description = {"file": both.path.name, "frames": len(both), "sources": [s.description for s in sources]}
+    return both
