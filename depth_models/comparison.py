@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from depth_models.enlarging import upsample_depth
 from depth_models.metrics import Metrics, pixel_terms
-from depth_models.preprocess import upsample_depth
 from depth_models.protocols import Protocol
+from depth_models.sparsification import confidence_averages, confidence_sums
 from depth_models.structure_metrics import boundary_f1, edge_counts, plane_rms, plane_sums
 from depth_models.types import Depth, Sample
 
@@ -43,6 +43,8 @@ class Report:
         frames: images with a valid pixel.
         pixels: valid pixels.
         per_image, pooled: the metrics of `depth_models.metrics`, averaged in its two ways.
+        confidence: of `depth_models.sparsification`, 'coverage_68', 'coverage_95', 'ause' and 'ause_gradient', each
+            averaged 'per_image' and 'pooled'; empty where the predictor tells no standard deviation.
         structure: of `depth_models.structure_metrics`, 'boundary_f1' and 'plane_rms' (metres), each where any frame has
             edges or planes: the 'frames' that have, and the averages 'per_image' and 'pooled'.
         by_range: by range of true depth, such as '1-2 m' (1 m or more, less than 2 m).
@@ -59,6 +61,7 @@ class Report:
     pixels: int
     per_image: dict[str, float]
     pooled: dict[str, float]
+    confidence: dict[str, dict[str, float]]
     structure: dict[str, dict[str, float]]
     by_range: dict[str, Group]
     by_scene_type: dict[str, Group]
@@ -84,7 +87,7 @@ def comparable(sample: Sample, depth: Depth, protocol: Protocol) -> tuple[np.nda
     """
     metres = depth.metres
     if metres.shape != sample.depth.shape:
-        metres = upsample_depth(torch.from_numpy(metres)[None, None], *sample.depth.shape)[0, 0].numpy()
+        metres = upsample_depth(metres, *sample.depth.shape)
     valid = np.zeros_like(sample.valid)
     region = protocol.region(*sample.valid.shape)
     valid[region] = (sample.valid & (sample.depth > NEAREST_M) & (sample.depth < FARTHEST_M))[region]
@@ -93,12 +96,13 @@ def comparable(sample: Sample, depth: Depth, protocol: Protocol) -> tuple[np.nda
 
 @dataclass(frozen=True)
 class _Frame:
-    """Sums of one frame: pixel terms (ranges, terms), edges (10, 3), planes (2,), and pixels."""
+    """Sums of one frame: pixel terms (ranges, terms), edges (10, 3), planes (2,), `confidence_sums`, and pixels."""
 
     scene_type: str
     terms: np.ndarray
     edges: np.ndarray
     planes: np.ndarray
+    confidence: np.ndarray | None
     pixels: int
     clamped: int
     missing: int
@@ -137,6 +141,7 @@ class Comparison:
             np.stack([np.bincount(ranges, term, len(RANGES_M) - 1) for term in terms], axis=1),
             edge_counts(metres, sample.depth, both),
             plane_sums(metres, sample.depth, both, sample.camera),
+            _confidence(depth, metres, sample.depth, both),
             pixels=int(valid.sum()),
             clamped=int((metres[both] != predicted[both]).sum()),
             missing=int(valid.sum() - both.sum()),
@@ -169,6 +174,7 @@ class Comparison:
             pixels=pixels,
             per_image=whole.per_image,
             pooled=whole.pooled,
+            confidence=confidence_averages(f.confidence for f in frames.values() if f.confidence is not None),
             structure=_structure(list(frames.values())),
             by_range={name: group for name, group in ranges.items() if group.frames},
             by_scene_type={name: group for name, group in of_types.items() if group.frames},
@@ -182,6 +188,14 @@ class Comparison:
 def _group(sums: Iterable[np.ndarray]) -> Group:
     metrics = Metrics(sums)
     return Group(len(metrics), metrics.pixels, metrics.per_image(), metrics.pooled())
+
+
+def _confidence(depth: Depth, metres: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> np.ndarray | None:
+    """`confidence_sums` of a frame; None without a standard deviation."""
+    sigma = depth.sigma_metres
+    if sigma is None:
+        return None
+    return confidence_sums(metres, upsample_depth(sigma, *truth.shape), truth, seen)
 
 
 def _structure(frames: Sequence[_Frame]) -> dict[str, dict[str, float]]:

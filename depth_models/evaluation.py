@@ -82,7 +82,11 @@ class FlipAveraged:
         mirrored = self._predictor(np.ascontiguousarray(rgb[:, ::-1]), fx=fx, fy=fy)
         valid = straight.valid & mirrored.valid[:, ::-1]
         metres = (straight.metres + mirrored.metres[:, ::-1]) / 2
-        return Depth(np.where(valid, metres, np.float32(np.nan)), valid)
+        if straight.sigma_metres is None or mirrored.sigma_metres is None:
+            return Depth(np.where(valid, metres, np.float32(np.nan)), valid)
+        # The two err alike, so the mean of their deviations and not less.
+        sigma = (straight.sigma_metres + mirrored.sigma_metres[:, ::-1]) / 2
+        return Depth(np.where(valid, metres, np.float32(np.nan)), valid, sigma)
 
 
 def draw_extremes(predictor: Predictor, source: Source, report: Report, folder: Path, count: int = 3) -> None:

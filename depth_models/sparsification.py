@@ -7,6 +7,8 @@ arXiv 1802.07095; for depth Poggi et al. 2020, arXiv 2005.06209), in AbsRel: 0 i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 # Part of the truth within so many standard deviations, of a normal distribution.
@@ -57,6 +59,21 @@ def confidence_figures(sums: np.ndarray) -> dict[str, float]:
         "coverage_95": float(sums[3, 1, 0] / pixels),
         "ause": float(np.mean(sigma - oracle)),
         "ause_gradient": float(np.mean(gradient - oracle)),
+    }
+
+
+def confidence_averages(images: Iterable[np.ndarray]) -> dict[str, dict[str, float]]:
+    """Each of `confidence_figures` as the mean over images ('per_image') and of all pixels together ('pooled').
+
+    Args:
+        images: `confidence_sums` of each; one without pixels does not count. Empty where none is left.
+    """
+    sums = [one for one in images if one.any()]
+    if not sums:
+        return {}
+    each, pooled = [confidence_figures(one) for one in sums], confidence_figures(np.sum(sums, axis=0))
+    return {
+        name: {"per_image": float(np.mean([image[name] for image in each])), "pooled": pooled[name]} for name in pooled
     }
 
 

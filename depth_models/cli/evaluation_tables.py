@@ -47,6 +47,9 @@ def _side_by_side(reports: Mapping[str, Report]) -> str:
     for name in ("boundary_f1", "plane_rms"):
         found = [r.structure.get(name) for r in reports.values()]
         lines.append(line(name, [(s["per_image"], s["pooled"]) if s else None for s in found]))
+    for name in dict.fromkeys(name for report in reports.values() for name in report.confidence):
+        told = [r.confidence.get(name) for r in reports.values()]
+        lines.append(line(name, [(c["per_image"], c["pooled"]) if c else None for c in told]))
     for name, values in (
         ("clamped", [r.clamped for r in reports.values()]),
         ("missing", [r.missing for r in reports.values()]),
