@@ -22,13 +22,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from depth_estimation_ros.edge_filter import without_flying_pixels
 from depth_models import DepthPredictor
 from depth_models.data.sources import open_source
-from depth_models.preprocess import upsample_depth
+from depth_models.enlarging import upsample_depth
 from depth_models.types import Sample
 
 JUMP = 0.1
@@ -82,7 +81,7 @@ def blurred(depth: np.ndarray, deviation: float) -> np.ndarray:
     """(2 H, 2 W) float32 metres: exact (H, W) depth, blurred, then enlarged as the predictor does it."""
     smooth = np.exp(cv2.GaussianBlur(np.log(depth), (0, 0), deviation)) if deviation > 0 else depth
     height, width = depth.shape
-    return upsample_depth(torch.from_numpy(smooth)[None, None], 2 * height, 2 * width)[0, 0].numpy()
+    return upsample_depth(smooth, 2 * height, 2 * width)
 
 
 def add_blurred(sums: Sums, sample: Sample, deviation: float) -> None:

@@ -12,30 +12,27 @@ import sys
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from depth_models.data.rooms import Frame, Room, sample_room
 from depth_models.data.rooms.generate import VIEWS_PER_ROOM, dataset_frame, room_seed
 from depth_models.data.rooms.render import intersect
-from depth_models.preprocess import EDGE_RATIO, upsample_depth
+from depth_models.enlarging import EDGE_RATIO, upsample_depth
 
 SEED, SIZE = 1000, (480, 640)
 FLYING = 0.05  # a value further than this from every true depth around it, as a ratio, lies on no surface
 WAYS = {
-    "bilinear": lambda depth: F.interpolate(depth, SIZE, mode="bilinear", align_corners=False),
-    "nearest": lambda depth: F.interpolate(depth, SIZE, mode="nearest-exact"),
+    "bilinear": lambda depth: cv2.resize(depth, SIZE[::-1], interpolation=cv2.INTER_LINEAR),
+    "nearest": lambda depth: depth.repeat(2, axis=0).repeat(2, axis=1),
     "upsample_depth": lambda depth: upsample_depth(depth, *SIZE),
 }
 
 
-def sample(room: Room, frame: Frame) -> Tensor:
-    """(1, 1, 240, 320) exact depth of the frame's view at half its size."""
+def sample(room: Room, frame: Frame) -> np.ndarray:
+    """(240, 320) float32 exact depth of the frame's view at half its size."""
     y, x = np.mgrid[0.5 : SIZE[0] : 2, 0.5 : SIZE[1] : 2]  # centres of 2 x 2 pixels
     rays = frame.camera.rays(np.stack([x.ravel(), y.ravel()], axis=1), frame.pose)
     _, depth = intersect(room, frame.pose[:3, 3], rays)
-    return torch.from_numpy(depth.reshape(1, 1, *x.shape)).float()
+    return depth.reshape(x.shape).astype(np.float32)
 
 
 def near_edges(truth: np.ndarray) -> np.ndarray:
@@ -62,7 +59,7 @@ def measure(frames: int) -> dict[str, np.ndarray]:
         edge = near_edges(truth)
         pixels += truth.size, edge.sum(), (~edge).sum()
         for name, enlarge in WAYS.items():
-            depth = enlarge(small)[0, 0].numpy()
+            depth = enlarge(small)
             error = np.abs(depth / truth - 1)
             sums[name] += is_flying(depth, truth).sum(), error[edge].sum(), error[~edge].sum()
     return {name: values / pixels for name, values in sums.items()}

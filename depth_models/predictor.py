@@ -98,15 +98,16 @@ class DepthPredictor:
             sigmas = [None] * len(sizes) if sigma is None else list(sigma)
             return [pre.restore(d, h, w, fx, fy, s) for d, s, (h, w) in zip(depth, sigmas, sizes, strict=True)]
 
-    def _forward(self, canvases: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(N, H, W, 3) uint8 on the host -> (N, 1, H, W) float32 on the device: depth, and sigma if there is one."""
+    def _forward(self, canvases: torch.Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """(N, H, W, 3) uint8 -> (N, 1, H, W) float32, on the host: depth, and sigma if there is one."""
         if self.device != "cpu":
             canvases = canvases.pin_memory().to(self.device, non_blocking=True)
         images = self.checkpoint.preprocess.normalise(canvases)
         dtype = _DTYPES[self.precision]
         with torch.autocast(self.device.split(":")[0], dtype, enabled=dtype != torch.float32):
             output = self._network(images)
-        return output.depth.float(), output.sigma
+        depth, sigma = (None if x is None else x.float().cpu().numpy() for x in (output.depth, output.sigma))
+        return depth, sigma
 
 
 def _device(name: str) -> str:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
+from depth_models.enlarging import resize_linear, upsample_depth
 from depth_models.errors import DepthModelsError
 from depth_models.types import Calibration, Depth, Sample
 
-# Two network pixels whose depths differ by more than this ratio lie on different surfaces (see `upsample_depth`).
-EDGE_RATIO = 1.05
+if TYPE_CHECKING:
+    from torch import Tensor
+
 LARGEST = 4096  # canvas pixels a side; more is a broken file, and would only fill the memory
 
 _INTERPOLATIONS = {"area": cv2.INTER_AREA, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
@@ -144,6 +143,8 @@ class Preprocess:
 
         In channels-last memory, as the canvas is: nothing is moved, and convolutions are faster so.
         """
+        import torch  # seconds, which back-ends that need no torch do not pay
+
         count, height, width, channels = canvas.shape
         # A whole row of pixels at a time: a row of three numbers is too short for the processor's vectors.
         mean, std = (torch.tensor(v, device=canvas.device).mul_(255).repeat(width) for v in (self.mean, self.std))
@@ -166,14 +167,14 @@ class Preprocess:
             return 1.0
         return math.sqrt(fx * box.scale_x * fy * box.scale_y) / self.focal_px
 
-    def calibrated(self, depth: Tensor) -> Tensor:
+    def calibrated(self, depth: np.ndarray) -> np.ndarray:
         """The network's output (any shape) in metres at the canonical focal length; not positive where it has none.
 
         Raises:
             DepthModelsError: the network's depth is not metric, and nothing has calibrated it.
         """
         if self.calibration is not None:
-            return self.calibration.metres(depth.float())
+            return self.calibration.metres(depth)
         if not self.metric:
             raise DepthModelsError(
                 "this network gives depth only up to scale and shift, which is no use in metres; fit both to a few "
@@ -206,84 +207,40 @@ class Preprocess:
 
     def restore(
         self,
-        depth: Tensor,
+        depth: np.ndarray,
         height: int,
         width: int,
         fx: float | None = None,
         fy: float | None = None,
-        sigma: Tensor | None = None,
+        sigma: np.ndarray | None = None,
     ) -> Depth:
         """Bring one depth map of the network back to its source.
 
         Args:
-            depth: (1, H, W) float, on any device: the network's output for the canvas.
+            depth: (1, H, W) float32: the network's output for the canvas.
             height, width: the source image's size, pixels.
             fx, fy: the source's focal length in its pixels, or None.
-            sigma: (1, H, W) float, standard deviation of `depth`, or None where the network does not tell. Its ratio to
-                the depth is what is enlarged, so that both sides of an edge keep their own.
+            sigma: (1, H, W) float32, standard deviation of `depth`, or None where the network does not tell. Its ratio
+                to the depth is what is enlarged, so that both sides of an edge keep their own.
 
         Returns:
             `Depth` of (height, width); values that are not positive and finite are invalid.
 
         Raises:
-            DepthModelsError: the network's depth is not metric, and nothing has calibrated it.
+            DepthModelsError: the network's depth is not metric, and nothing has calibrated it; or a bad focal length.
         """
-        if sigma is not None and self.calibration is not None:
-            sigma = sigma.float() * self.calibration.slope(depth.float())
-        depth = self.calibrated(depth)
         box = self.letterbox(height, width)
-        inner = np.s_[:, box.top : box.top + box.height, box.left : box.left + box.width]
-        depth = depth[inner].float()
-        metres = upsample_depth(depth[None], height, width)[0, 0] * self.metres_per_output(box, fx, fy)
-        valid = torch.isfinite(metres) & (metres > 0)
-        metres = torch.where(valid, metres, torch.nan)
+        inner = np.s_[0, box.top : box.top + box.height, box.left : box.left + box.width]
+        raw = np.asarray(depth)[inner]
+        with np.errstate(all="ignore"):  # depths of which a calibration makes none become invalid
+            canvas = self.calibrated(raw)
+        metres = upsample_depth(canvas, height, width) * np.float32(self.metres_per_output(box, fx, fy))
+        valid = (metres > 0) & (metres < np.inf)
+        metres[~valid] = np.nan
         if sigma is None:
-            return Depth(metres.cpu().numpy(), valid.cpu().numpy())
-        ratio = (sigma[inner].float() / depth)[None]
-        ratio = F.interpolate(ratio, (height, width), mode="bilinear", align_corners=False)[0, 0]
-        return Depth(metres.cpu().numpy(), valid.cpu().numpy(), (ratio * metres).cpu().numpy())
-
-
-def upsample_depth(depth: Tensor, height: int, width: int) -> Tensor:
-    """Resize (N, 1, h, w) depth to (N, 1, height, width): bilinear on a surface, nearest across an edge.
-
-    Bilinear alone invents metres between near and far at object edges (flying pixels, which a point cloud shows as
-    veils); nearest alone turns every slanted surface into steps. So the four samples around a pixel are blended only
-    where they agree within EDGE_RATIO.
-
-    Measured on exact depth of 24 rooms, 320 x 240 to 640 x 480 (python benchmarks/upsampling.py). A flying pixel is
-    more than 5 % away from every true depth in its 3 x 3 neighbourhood, and "at edges" is within 2 px of one:
-
-    ============== ============= =============== ================
-    way            flying pixels AbsRel at edges AbsRel elsewhere
-    ============== ============= =============== ================
-    bilinear             0.475 %          0.0354          0.00015
-    nearest              0.002 %          0.0250          0.00116
-    this function        0.002 %          0.0243          0.00017
-    ============== ============= =============== ================
-
-    Args:
-        depth: (N, 1, h, w) float, metres; what is NaN stays NaN in the pixels around.
-        height, width: the size to give, pixels; smaller than (h, w) also works.
-    """
-    if tuple(depth.shape[2:]) == (height, width):
-        return depth
-    smooth = F.interpolate(depth, (height, width), mode="bilinear", align_corners=False)
-    nearest = F.interpolate(depth, (height, width), mode="nearest-exact")
-    return torch.where(_on_edge(depth, height, width), nearest, smooth)
-
-
-def _on_edge(depth: Tensor, height: int, width: int) -> Tensor:
-    """(N, 1, height, width) bool: do the four samples that bilinear blends there differ by more than EDGE_RATIO?"""
-    padded = F.pad(depth, (1, 1, 1, 1), mode="replicate")
-    far = F.max_pool2d(padded, 2, stride=1)  # (N, 1, h + 1, w + 1): the 2 x 2 cell whose lower right corner is (i, j)
-    near = -F.max_pool2d(-padded, 2, stride=1)
-    edge = (far > EDGE_RATIO * near).squeeze(1)
-    rows, columns = _cells(depth.shape[2], height, depth.device), _cells(depth.shape[3], width, depth.device)
-    return edge[:, rows][:, :, columns].unsqueeze(1)
-
-
-def _cells(size: int, target: int, device: torch.device) -> Tensor:
-    """(target,) index of the cell (0 to size) between whose two samples each target pixel's centre falls."""
-    centres = (torch.arange(target, device=device) + 0.5) * (size / target) - 0.5
-    return centres.floor().long().add_(1).clamp_(0, size)
+            return Depth(metres, valid)
+        deviation = np.asarray(sigma)[inner]
+        with np.errstate(all="ignore"):
+            if self.calibration is not None:
+                deviation = deviation * self.calibration.slope(raw)
+            return Depth(metres, valid, resize_linear(deviation / canvas, height, width) * metres)

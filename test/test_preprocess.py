@@ -102,7 +102,7 @@ def test_normalising_subtracts_the_mean_and_divides_by_the_deviation():
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (3, 7), (37, 53), (480, 640), (641, 239), (720, 1280), (5, 2000)])
 def test_depth_has_the_sources_size(size):
-    depth = PRE.restore(torch.full((1, 240, 320), 2.5), *size)
+    depth = PRE.restore(np.full((1, 240, 320), 2.5, np.float32), *size)
     assert depth.metres.shape == depth.valid.shape == size
     assert depth.metres.dtype == np.float32
     assert depth.valid.dtype == bool
@@ -117,7 +117,7 @@ def test_every_source_pixel_gets_its_own_depth(size):
     box = PRE.letterbox(height, width)
     row = (np.arange(240)[:, None] - box.top + 0.5) / box.height * height  # the source's coordinates of canvas pixels
     column = (np.arange(320) - box.left + 0.5) / box.width * width
-    canvas = torch.from_numpy(1000 + row + 0.5 * column).float()
+    canvas = (1000 + row + 0.5 * column).astype(np.float32)
     metres = PRE.restore(canvas[None], *size).metres
     expected = 1000 + (np.arange(height)[:, None] + 0.5) + 0.5 * (np.arange(width) + 0.5)
     inner = np.s_[2:-2, 2:-2]  # where the canvas has samples on both sides
@@ -125,14 +125,14 @@ def test_every_source_pixel_gets_its_own_depth(size):
 
 
 def test_the_paddings_depth_is_thrown_away():
-    canvas = torch.full((1, 240, 320), 99.0)
+    canvas = np.full((1, 240, 320), 99.0, np.float32)
     canvas[:, :, 70:250] = 2.0
     np.testing.assert_array_equal(PRE.restore(canvas, 640, 480).metres, 2.0)
 
 
 def test_depth_that_is_none_is_invalid():
-    canvas = torch.full((1, 240, 320), 2.0)
-    for column, value in enumerate((torch.nan, torch.inf, -torch.inf, 0.0, -1.0)):
+    canvas = np.full((1, 240, 320), 2.0, np.float32)
+    for column, value in enumerate((np.nan, np.inf, -np.inf, 0.0, -1.0)):
         canvas[0, 100, 10 * column] = value
     depth = PRE.restore(canvas, 240, 320)
     bad = np.zeros((240, 320), bool)
@@ -162,7 +162,7 @@ class Oracle:
         f = self.f * min(pre.height / height, pre.width / width)
         y = (np.arange(pre.height)[:, None] + 0.5 - pre.height / 2) / f
         x = (np.arange(pre.width) + 0.5 - pre.width / 2) / f
-        return torch.from_numpy(scene(x, y) * pre.focal_px / f).float()[None]
+        return (scene(x, y) * pre.focal_px / f).astype(np.float32)[None]
 
 
 CAMERAS = {"wide": ((480, 640), 256.0), "narrow": ((960, 1280), 1024.0), "wide screen": ((720, 1280), 2048.0)}
@@ -206,7 +206,7 @@ def test_a_bad_focal_length_is_refused(fx, fy):
         with pytest.raises(
             DepthModelsError, match=f"must both be positive pixels, or both be left out; got {fx} and {fy}"
         ):
-            pre.restore(torch.ones(1, 240, 320), 480, 640, fx, fy)
+            pre.restore(np.ones((1, 240, 320), np.float32), 480, 640, fx, fy)
 
 
 @pytest.mark.parametrize("pre", [PRE, CANONICAL])

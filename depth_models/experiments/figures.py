@@ -90,7 +90,7 @@ def _maps(predictor: DepthPredictor, sample: Sample) -> tuple[np.ndarray, np.nda
     pre = checkpoint.preprocess
     with torch.inference_mode():
         output = checkpoint.build()(pre.normalise(torch.from_numpy(pre.canvas(sample.rgb))[None]))
-    maps = (output.depth[0], output.aux[0][0])
+    maps = (output.depth[0].numpy(), output.aux[0][0].numpy())
     fine, coarse = (pre.restore(depth, height, width, camera.fx, camera.fy).metres for depth in maps)
     return fine, coarse
 
