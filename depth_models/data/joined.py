@@ -34,8 +34,8 @@ class Joined:
     def __init__(self, sources: Sequence[Source], path: Path) -> None:
         self.path, self._sources = path, list(sources)
         self._ends = list(accumulate(map(len, self._sources)))
-        self.scenes = [scene for source in self._sources for scene in source.scenes]
-        self.scene_types = [kind for source in self._sources for kind in source.scene_types]
+        self.scenes: Sequence[str] = [scene for source in self._sources for scene in source.scenes]
+        self.scene_types: Sequence[str] = [kind for source in self._sources for kind in source.scene_types]
         self.origin = [number for number, source in enumerate(self._sources) for _ in range(len(source))]
         first, *others = (source.description for source in self._sources)
         common = {name: value for name, value in first.items() if all(o.get(name) == value for o in others)}
@@ -69,7 +69,8 @@ class ShardFolder(Joined):
 
     def __init__(self, path: str | Path, depth: str = "depths") -> None:
         path = Path(path).absolute()
-        super().__init__([NyuFile(file, depth) for file in _shards(path)], path)
+        files: list[Any] = [NyuFile(file, depth) for file in _shards(path)]
+        super().__init__(files, path)
 
     @staticmethod
     def recognises(path: Path) -> bool:
