@@ -5,21 +5,25 @@ The container is safetensors: a JSON header and raw tensors. Loading one runs no
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from depth_models.errors import DepthModelsError
 from depth_models.files import share_folder, written_whole
-from depth_models.networks import create_network, list_networks
-from depth_models.networks.registry import DepthNetwork
 from depth_models.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from depth_models.networks.registry import DepthNetwork
 
 FORMAT = "depth_models"
 VERSION = 1
@@ -29,13 +33,13 @@ _KEYS = {"format": str, "version": int, "network": str, "config": dict, "preproc
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network.
+    """A trained network. Without torch until its tensors are used, so that a compiled network can run without.
 
     Attributes:
         network: its registry name.
         config: keyword arguments that build it.
         preprocess: how its input is made.
-        tensors: its state dict, float32.
+        tensors: its state dict, float32; of a file, read when first used.
         record: how it was made: data, seed, steps, package version, command, metrics. Plain JSON values.
         source: the file it came from, or ''.
     """
@@ -43,7 +47,7 @@ class Checkpoint:
     network: str
     config: dict[str, Any]
     preprocess: Preprocess
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     record: dict[str, Any] = field(default_factory=dict)
     source: str = ""
 
@@ -53,6 +57,22 @@ class Checkpoint:
         tensors = {k: v.detach().cpu() for k, v in network.state_dict().items() if not _is_counter(k)}
         return cls(network.name, dict(network.config), preprocess, tensors, record or {})
 
+    @property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of what decides the output for a canvas: architecture, weights, normalisation.
+
+        Needs no torch. What is done with the output, such as its calibration, is not part of it.
+        """
+        pre, digest = self.preprocess, hashlib.sha256()
+        how = [self.network, self.config, [pre.height, pre.width, pre.mean, pre.std]]
+        digest.update(json.dumps(how, sort_keys=True).encode())
+        stored = self.tensors.arrays() if isinstance(self.tensors, _StoredTensors) else self.tensors
+        for name in sorted(stored):
+            array = np.ascontiguousarray(np.asarray(stored[name], np.float32))
+            digest.update(f"{name} {array.shape}".encode())
+            digest.update(array.data)
+        return digest.hexdigest()
+
     def build(self) -> DepthNetwork:
         """The network with these weights, in eval mode.
 
@@ -60,6 +80,8 @@ class Checkpoint:
             DepthModelsError: unknown network or option; an input size that it cannot take; tensors missing, unknown, of
                 another shape, or not finite.
         """
+        import torch
+
         with _blaming(self.source):
             network = self._architecture()
             own = {k: v for k, v in network.state_dict().items() if not _is_counter(k)}
@@ -78,6 +100,10 @@ class Checkpoint:
 
     def _architecture(self) -> DepthNetwork:
         """The network on the meta device: shapes only, no random numbers for 200 M parameters to be overwritten."""
+        import torch
+
+        from depth_models.networks import create_network
+
         if "encoder_weights" in self.config:  # would read another file, or ask a server
             raise DepthModelsError(f"its config asks for other weights ({self.config['encoder_weights']!r})")
         with torch.device("meta"):
@@ -86,6 +112,8 @@ class Checkpoint:
         return network
 
     def _check(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        import torch
+
         problems = [f"{k} is missing" for k in shapes if k not in self.tensors]
         problems += [f"{k} is unknown" for k in self.tensors if k not in shapes]
         for name, tensor in self.tensors.items():
@@ -99,19 +127,21 @@ class Checkpoint:
                 f"its tensors do not fit network {self.network!r} with {self.config}: {'; '.join(problems[:3])}{more}"
             )
 
-    def save(self, path: str | Path, dtype: torch.dtype = torch.float32) -> None:
+    def save(self, path: str | Path, dtype: torch.dtype | None = None) -> None:
         """Write the file; it is complete or absent.
 
         Args:
             path: ends in .safetensors by convention.
-            dtype: of the stored floating-point tensors; float16 halves the file and is exact to 3 digits. A tensor with
-                values beyond its range, as a BatchNorm's variances may have, stays in float32.
+            dtype: of the stored floating-point tensors, by default float32; float16 halves the file and is exact to 3
+                digits. A tensor with values beyond its range, as a BatchNorm's variances may have, stays in float32.
 
         Raises:
             DepthModelsError: the file cannot be written, or a weight is NaN or infinite.
         """
+        import torch
         from safetensors.torch import save
 
+        dtype = torch.float32 if dtype is None else dtype
         if broken := [k for k, v in self.tensors.items() if not torch.isfinite(v).all()]:
             raise DepthModelsError(f"{path}: {broken[0]} has weights that are NaN or infinite; nothing was written")
         largest = torch.finfo(dtype).max
@@ -140,9 +170,8 @@ class Checkpoint:
         if not path.is_file():
             raise DepthModelsError(f"{path}: no such checkpoint file")
         try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            file = safe_open(path, framework="np")  # checks that the file is whole
+            metadata = file.metadata() or {}
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             raise DepthModelsError(
                 f"{path}: not a complete safetensors file ({error}). Pickled weights (.pth, .pt) are refused because "
@@ -151,7 +180,37 @@ class Checkpoint:
         document = _document(path, metadata)
         with _blaming(str(path)):
             preprocess = Preprocess.from_dict(document["preprocess"])
-        return cls(document["network"], document["config"], preprocess, tensors, document["record"], str(path))
+        return cls(document["network"], document["config"], preprocess, _StoredTensors(file), document["record"], str(path))
+
+
+class _StoredTensors(Mapping[str, "Tensor"]):
+    """Tensors of an open file, read when first used; a file that takes its place meanwhile changes nothing."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._tensors: dict[str, Tensor] | None = None
+
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """The same as arrays of the stored type, without torch."""
+        if self._tensors is not None:
+            return {name: tensor.numpy() for name, tensor in self._tensors.items()}
+        return {name: self._file.get_tensor(name) for name in self._file.keys()}  # noqa: SIM118
+
+    def _read(self) -> dict[str, Tensor]:
+        if self._tensors is None:
+            import torch
+
+            self._tensors = {name: torch.from_numpy(array).float() for name, array in self.arrays().items()}
+        return self._tensors
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 def _is_counter(name: str) -> bool:
@@ -194,10 +253,6 @@ def _document(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
             f"{path}: the file's description is malformed (at {', '.join(wrong or ['format'])}); "
             "save it again with depth_models"
         )
-    if document["network"] not in list_networks():
-        raise DepthModelsError(
-            f"{path}: unknown network {document['network']!r}; this package has {', '.join(list_networks())}"
-        )
     return document
 
 
@@ -217,6 +272,8 @@ def find_checkpoint(name_or_path: str | Path) -> Path:
         return files[name]
     if path.is_file():
         return path
+    from depth_models.networks import list_networks
+
     known = ", ".join(files) or "none"
     if name in list_networks():
         raise DepthModelsError(

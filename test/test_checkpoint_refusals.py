@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from depth_models import Checkpoint, DepthModelsError, Preprocess, create_network
+from depth_models import Checkpoint, DepthModelsError, Preprocess, create_network, list_networks
 from depth_models import checkpoint as checkpoint_module
 from depth_models.networks.registry import network_class
 
@@ -154,9 +154,8 @@ def test_a_newer_version_asks_for_an_upgrade_whatever_else_it_holds(forged):
 
 
 def test_an_unknown_network_lists_the_known_ones(forged):
-    assert "unknown network 'transformer'; this package has baseline, fpn, multiscale, unet" in refusal(
-        forged(network="transformer")
-    )
+    known = ", ".join(list_networks())
+    assert f"unknown network 'transformer'; known networks: {known}" in refusal(forged(network="transformer"))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +182,7 @@ def test_a_config_cannot_make_us_fetch_or_read_other_weights(weights, tmp_path, 
     checkpoint.config["encoder_weights"] = weights
     path = tmp_path / "fetching.safetensors"
     checkpoint.save(path)
-    monkeypatch.setattr(checkpoint_module, "create_network", lambda *_, **__: pytest.fail("it was built"))
+    monkeypatch.setattr("depth_models.networks.create_network", lambda *_, **__: pytest.fail("it was built"))
     assert f"asks for other weights ('{weights}')" in refusal(path)
 
 
