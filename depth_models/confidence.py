@@ -73,7 +73,8 @@ def fit_sigma(
     for fold in range(FOLDS):
         held_out = rows.scene % FOLDS == fold
         layers = _fit([_part(rows, ~held_out), blind], seed=fold)
-        ratios[held_out] = _apply(layers, rows.features[held_out])
+        with torch.no_grad():
+            ratios[held_out] = _apply(layers, rows.features[held_out])
     misses = (1 - torch.exp(-rows.error)).abs() / torch.exp(ratios)  # |depth - truth| in sigmas
     _install(network, _fit([rows, blind], seed=FOLDS), calibrating_factor(misses.numpy()))
     return Checkpoint.of(network, checkpoint.preprocess, checkpoint.record)
@@ -154,18 +155,19 @@ def _gather(
             y, x = spots[rng.integers(0, len(spots), PIXELS)].T
             maps, metres = inputs.pop()
             features, predicted = _read(maps, metres, y, x)
-            error = predicted.log() - torch.from_numpy(depth[0, y, x]).log()
+            predicted = checkpoint.preprocess.calibrated(predicted)
+            error = torch.from_numpy(np.log(predicted / depth[0, y, x]))
             rows[is_blind].append(_Rows(features, error, torch.full_like(error, numbers[source.scenes[index]])))
     hook.remove()
     return _together(rows[False]), _together(rows[True])
 
 
-def _read(maps: Sequence[Tensor], depth: Tensor, y: np.ndarray, x: np.ndarray) -> tuple[Tensor, Tensor]:
-    """(n, C) what the head sees at pixels (y, x) of a frame, and (n,) metres there."""
+def _read(maps: Sequence[Tensor], depth: Tensor, y: np.ndarray, x: np.ndarray) -> tuple[Tensor, np.ndarray]:
+    """(n, C) what the head sees at pixels (y, x) of a frame, and (n,) what the network gives there."""
     size = (depth.shape[2] // SHRINK, depth.shape[3] // SHRINK)
     rows, columns = np.minimum(y // SHRINK, size[0] - 1), np.minimum(x // SHRINK, size[1] - 1)
     features = torch.cat([resized(m, size)[0, :, rows, columns] for m in maps]).T
-    return features.clone(), depth[0, 0, y, x].clone()
+    return features.clone(), depth[0, 0, y, x].numpy()
 
 
 def _together(rows: Sequence[_Rows]) -> _Rows:

@@ -14,7 +14,7 @@ from importlib import import_module
 
 from depth_models.errors import DepthModelsError
 
-VERBS = ("networks", "weights", "data", "train", "evaluate", "predict", "experiment", "bag")
+VERBS = ("networks", "weights", "data", "train", "confidence", "evaluate", "predict", "experiment", "bag", "consistency")
 EXTRAS = {"rosbags": "bag"}  # of setup.py, by the package that it brings; others come with `train`
 
 

@@ -1,0 +1,143 @@
+"""A network learns how far its depth may be off: planted errors are found again, and the depth stays as it is."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
+from depth_models.checkpoint import find_checkpoint
+from depth_models.cli import main
+from depth_models.confidence import blinded, calibrating_factor, fit_sigma, spread
+from depth_models.types import Camera, Sample
+
+PRE = Preprocess(64, 96, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), 80.0)
+CAMERA = Camera(80.0, 80.0, 47.5, 31.5, 96, 64)  # the canonical one: the network's metres are the camera's
+DARK, BRIGHT = 0.04, 0.24  # standard deviation of what is planted, as a part of the truth
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    torch.manual_seed(0)
+    return Checkpoint.of(create_network("unet", encoder="resnet18", decoder_channels=(32, 16, 16, 8, 8)), PRE, {"a": 1})
+
+
+class Planted:
+    """Frames whose truth is the network's depth, off by little where the picture is dark and by much where bright."""
+
+    path, content, description = "planted", None, {"file": "planted"}
+
+    def __init__(self, checkpoint, scenes):
+        self.scenes = [f"room_{number // 2:04d}" for number in range(2 * scenes)]
+        self.scene_types = ["room"] * len(self.scenes)
+        self._predictor = DepthPredictor(checkpoint, device="cpu")
+
+    def __len__(self):
+        return len(self.scenes)
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        is_bright = np.zeros((64, 96), bool)
+        is_bright[:, rng.integers(24, 72) :] = True
+        rgb = np.where(is_bright[..., None], 200, 40) + rng.integers(-20, 20, (64, 96, 3))
+        rgb = rgb[:, :: rng.choice([-1, 1])].astype(np.uint8)
+        deviation = np.where(rgb.mean(axis=2) > 120, BRIGHT, DARK)
+        metres = self._predictor(rgb, 80.0, 80.0).metres
+        truth = metres * np.exp(deviation * rng.standard_normal((64, 96)))
+        return Sample(rgb, truth.astype(np.float32), np.ones((64, 96), bool), CAMERA)
+
+
+@pytest.fixture(scope="module")
+def source(checkpoint):
+    return Planted(checkpoint, 40)
+
+
+@pytest.fixture(scope="module")
+def fitted(checkpoint, source):
+    return fit_sigma(checkpoint, source, range(60))
+
+
+def test_planted_deviations_are_found_again_on_frames_that_were_not_fitted(source, fitted):
+    predictor = DepthPredictor(fitted, device="cpu")
+    found, misses = {True: [], False: []}, []
+    for index in range(60, 80):
+        sample = source[index]
+        depth = predictor(sample.rgb, 80.0, 80.0)
+        bright = sample.rgb.mean(axis=2) > 120
+        for side in (True, False):
+            found[side].append(np.median((depth.sigma_metres / depth.metres)[bright == side]))
+        misses.append(np.abs(depth.metres - sample.depth) / depth.sigma_metres)
+    assert np.median(found[False]) == pytest.approx(DARK, rel=0.3)
+    assert np.median(found[True]) == pytest.approx(BRIGHT, rel=0.3)
+    assert 0.63 < np.mean(np.array(misses) < 0.9945) < 0.73
+    assert 0.92 < np.mean(np.array(misses) < 1.96) < 0.98
+
+
+def test_the_depth_keeps_every_bit(checkpoint, source, fitted):
+    head = {name for name in fitted.tensors if name.startswith("sigma_head.")}
+    assert head
+    assert fitted.tensors.keys() - head == checkpoint.tensors.keys()
+    assert all(torch.equal(fitted.tensors[name], tensor) for name, tensor in checkpoint.tensors.items())
+    rgb = source[0].rgb
+    before, after = (DepthPredictor(one, device="cpu")(rgb).metres for one in (checkpoint, fitted))
+    assert np.array_equal(before, after)
+    assert fitted.record == checkpoint.record
+
+
+def test_the_same_frames_give_the_same_head_and_an_old_head_is_replaced(source, fitted):
+    again = fit_sigma(fitted, source, range(60))
+    assert all(torch.equal(again.tensors[name], tensor) for name, tensor in fitted.tensors.items())
+
+
+def test_a_blind_picture_keeps_the_size_and_little_of_the_frame():
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    for seed in range(20):
+        blind = blinded(rgb, np.random.default_rng(seed))
+        assert (blind.shape, blind.dtype) == (rgb.shape, np.uint8)
+        assert np.abs(blind.astype(int) - rgb).mean() > 20
+
+
+def test_the_factor_makes_both_intervals_cover():
+    normal = np.abs(np.random.default_rng(0).standard_normal(100_000))
+    assert calibrating_factor(normal * 1.7) == pytest.approx(1.7, rel=0.02)
+    heavy = np.abs(np.random.default_rng(0).standard_t(3, 100_000))
+    factor = calibrating_factor(heavy)
+    assert 0.68 < np.mean(heavy < 0.9945 * factor) < 0.75
+    assert 0.92 < np.mean(heavy < 1.96 * factor) < 0.95
+
+
+def test_frames_are_taken_from_everywhere():
+    assert spread(range(100), 5) == [0, 24, 49, 74, 99]
+    assert spread([3, 5], 5) == [3, 5]
+
+
+def test_too_few_scenes_are_refused(checkpoint, source):
+    with pytest.raises(DepthModelsError, match=r"frames of 4 scenes.*at least 8"):
+        fit_sigma(checkpoint, source, range(8))
+
+
+def test_a_network_without_such_a_head_is_refused(source):
+    network = create_network("baseline", hidden=(8,), map_size=(8, 12))
+    with pytest.raises(DepthModelsError, match="no option sigma"):
+        fit_sigma(Checkpoint.of(network, PRE), source, range(60))
+
+
+def test_the_command_writes_a_checkpoint_and_says_what_it_covers(planes, weights, tmp_path, capsys):
+    out = tmp_path / "sure.safetensors"
+    arguments = ["confidence", weights, "--data", str(planes), "--part", "train", "--out", str(out), "--json"]
+    assert main(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["frames"] == 8
+    made = Checkpoint.load(find_checkpoint(out)).record["confidence"]
+    assert {name: made["test"][name] for name in made["test"]} == {k: v for k, v in document.items() if k != "out"}
+    assert made["command"].startswith("depth-models confidence ")
+    assert 0 < made["test"]["coverage_68"] < made["test"]["coverage_95"] <= 1
+    assert main(["evaluate", str(out), "--data", str(planes)]) == 0
+    assert "coverage_95" in capsys.readouterr().out
+
+
+def test_too_small_a_part_ends_with_1_and_the_reason(planes, weights, tmp_path, capsys):
+    assert main(["confidence", weights, "--data", str(planes), "--out", str(tmp_path / "a.safetensors")]) == 1
+    assert "scenes" in capsys.readouterr().err
+    assert not (tmp_path / "a.safetensors").exists()
