@@ -1,9 +1,11 @@
 """What reading costs: a random frame of the .mat file and of the folder that it is prepared into; and samples a second
 of this package's loader and of reading as the paper's code does. Each pair is measured in turns, in one run.
 
-The paper's code holds the whole arrays in memory and makes each sample with PIL and torchvision; this package's reads
-the prepared folder, with so many processes. Both augment as the paper does, batch by four, and end with normalised
-tensors. All files are in the page cache.
+The paper's code holds the whole arrays in memory and makes each sample with PIL and torchvision, in one process, and
+turns both image and depth to the nearest pixel, as torchvision does unless told otherwise; this package's reads the
+prepared folder, with so many processes, turns images bilinearly, and makes masks and the factor to true metres beside.
+Both augment with the paper's probabilities, batch by four, and end with normalised tensors of the frames' own size.
+All files are in the page cache.
 
 Where no chunk of FILE.mat reaches over several frames, as in what `depth-models data rooms` writes, its first FRAMES
 are written again, compressed, with the chunks that HDF5 chooses by itself, which do reach over many.
@@ -27,7 +29,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from depth_models.data.loading import PreparedSet, ShuffledBatches, load
+from depth_models.data.loading import Loader, PreparedSet, ShuffledBatches
 from depth_models.data.nyu import NyuFile
 from depth_models.data.prepared import PreparedFolder, prepare
 from depth_models.data.transforms import Augmentation
@@ -97,23 +99,27 @@ def random_frames(mat: NyuFile, folder: PreparedFolder) -> None:
 
 
 def samples_per_second(mat: Path, folder: PreparedFolder, workers: int) -> None:
-    """Print what each loader gives, in passes over the data by wall clock; all but the first are counted."""
+    """Print what each loader gives, in passes over the data, of which all but the first are counted.
+
+    By wall clock; without other processes by this one's own time, so that other work on the machine does not count.
+    """
+    clock = time.perf_counter if workers else time.process_time
     preprocess = Preprocess(*folder.size, MEAN, STD, focal_px=519.2)
     data, paper = PreparedSet(folder, preprocess, Augmentation(), 0), PaperSet(mat)
-    batches = iter(load(data, ShuffledBatches(range(len(folder)), BATCH, PASSES, 0), workers))
+    batches = iter(Loader(data, ShuffledBatches(range(len(folder)), BATCH, PASSES, 0), BATCH, workers))
     ahead = 2 * workers  # batches that the processes loaded while they were not timed
     steps = len(folder) // BATCH - ahead
     rates: tuple[list[float], list[float]] = ([], [])
     for _ in range(PASSES):
-        start = time.perf_counter()
-        samples = sum(len(images) for images, _ in DataLoader(paper, BATCH, shuffle=True))
-        rates[0].append(samples / (time.perf_counter() - start))
+        start = clock()
+        samples = sum(len(images) for images, *_ in DataLoader(paper, BATCH, shuffle=True))
+        rates[0].append(samples / (clock() - start))
         for _ in range(ahead):
             next(batches)
-        start = time.perf_counter()
+        start = clock()
         for _ in range(steps):
             preprocess.normalise(next(batches)[0])
-        rates[1].append(steps * BATCH / (time.perf_counter() - start))
+        rates[1].append(steps * BATCH / (clock() - start))
     theirs, ours = (statistics.median(rate[1:]) for rate in rates)
     print(
         f"samples/s with {workers} processes: {ours:.1f}, as the paper's code {theirs:.1f}: {ours / theirs:.2f} times"

@@ -148,7 +148,8 @@ class Preprocess:
         count, height, width, channels = canvas.shape
         # A whole row of pixels at a time: a row of three numbers is too short for the processor's vectors.
         mean, std = (torch.tensor(v, device=canvas.device).mul_(255).repeat(width) for v in (self.mean, self.std))
-        rows = canvas.reshape(count, height, width * channels).to(torch.float32).sub_(mean).div_(std)
+        rows = canvas.reshape(count, height, width * channels).to(torch.float32)
+        torch.addcmul(-mean / std, rows, 1 / std, out=rows)
         return rows.view(canvas.shape).permute(0, 3, 1, 2)
 
     def metres_per_output(self, box: Letterbox, fx: float | None, fy: float | None) -> float:

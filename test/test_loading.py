@@ -14,7 +14,7 @@ pytest.importorskip("h5py")
 from training_runs import config, logged
 
 from depth_models import DepthModelsError
-from depth_models.data.loading import PreparedSet, Shares, ShuffledBatches, explained_loader_errors, load
+from depth_models.data.loading import Loader, PreparedSet, Shares, ShuffledBatches, explained_loader_errors
 from depth_models.data.nyu import NyuFile
 from depth_models.data.transforms import Augmentation
 from depth_models.training import train
@@ -32,9 +32,9 @@ def test_targets_are_metres_at_the_canonical_focal_length_on_the_canvas(planes):
 
 def test_samples_do_not_depend_on_who_loads_them_nor_on_where_the_run_began(planes):
     prepared = PreparedSet(NyuFile(planes), config().preprocess, Augmentation(zoom=1.5, noise=0.1), 3)
-    alone = list(load(prepared, ShuffledBatches(range(20), 4, 2, 3), workers=0))
-    shared = list(load(prepared, ShuffledBatches(range(20), 4, 2, 3), workers=2))
-    later = list(load(prepared, ShuffledBatches(range(20), 4, 2, 3, first_step=7), workers=0))
+    alone = list(Loader(prepared, ShuffledBatches(range(20), 4, 2, 3), 4, workers=0))
+    shared = list(Loader(prepared, ShuffledBatches(range(20), 4, 2, 3), 4, workers=2))
+    later = list(Loader(prepared, ShuffledBatches(range(20), 4, 2, 3, first_step=7), 4, workers=0))
     assert (len(alone), len(shared), len(later)) == (10, 10, 3)
     for first, second in (*zip(alone, shared, strict=True), *zip(alone[7:], later, strict=True)):
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
@@ -81,6 +81,17 @@ def test_what_a_loader_process_cannot_read_is_said_without_its_traceback(few_pla
     prepared = PreparedSet(NyuFile(path), config().preprocess, None, 0)
     path.unlink()
     with pytest.raises(DepthModelsError) as caught, explained_loader_errors():
-        list(load(prepared, [[(0, 0)]], workers=1))
+        list(Loader(prepared, [[(0, 0)]], 4, workers=1))
     assert str(caught.value).startswith(f"{path}: no such")
     assert "Traceback" not in str(caught.value)
+
+
+def test_too_little_shared_memory_is_said_before_a_process_starts(planes, monkeypatch):
+    def refuse(tensor):
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    monkeypatch.setattr("torch.Tensor.share_memory_", refuse)
+    prepared = PreparedSet(NyuFile(planes), config().preprocess, None, 0)
+    with pytest.raises(DepthModelsError, match=r"need \d+ MB of shared memory .* --set workers=0"):
+        Loader(prepared, [[(0, 0)]], 4, workers=1)
+    Loader(prepared, [[(0, 0)]], 4, workers=0)

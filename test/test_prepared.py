@@ -16,7 +16,7 @@ pytest.importorskip("h5py")
 from mat_files import nyu_arrays, write_mat
 
 from depth_models import DepthModelsError, Preprocess
-from depth_models.data.loading import PreparedSet, ShuffledBatches, load
+from depth_models.data.loading import Loader, PreparedSet, ShuffledBatches
 from depth_models.data.nyu import NyuFile
 from depth_models.data.prepared import FARTHEST_M, PreparedFolder, encode_depth, prepare
 from depth_models.data.sources import open_source
@@ -241,7 +241,7 @@ def test_a_reader_is_sent_to_another_process_without_its_arrays(folder):
 def test_the_same_seed_gives_the_same_bytes_in_another_process(folder):
     pre = Preprocess(8, 12, (0.5,) * 3, (0.25,) * 3, focal_px=7.0)
     data = PreparedSet(PreparedFolder(folder), pre, Augmentation(zoom=1.5, noise=0.1, tint=0.1), 3)
-    alone, sent = (list(load(data, ShuffledBatches(range(20), 4, 2, 3), workers)) for workers in (0, 1))
+    alone, sent = (list(Loader(data, ShuffledBatches(range(20), 4, 2, 3), 4, workers)) for workers in (0, 1))
     assert len(alone) == len(sent) == 10
     for ours, theirs in zip(alone, sent, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from depth_models.data.sources import Source
 from depth_models.data.transforms import Augmentation, mask_border
@@ -17,7 +20,11 @@ from depth_models.errors import DepthModelsError
 from depth_models.preprocess import Preprocess
 
 Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 Key = tuple[int, int]
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_AHEAD = 2  # batches that each process loads before they are asked for
 
 
 class PreparedSet(Dataset):
@@ -33,6 +40,9 @@ class PreparedSet(Dataset):
             for validation.
         seed: of the augmentation.
         border: whether depth in the border of NYUv2's frames counts; see `Source.content`.
+
+    Attributes:
+        shapes: of canvas, depth and valid.
     """
 
     def __init__(
@@ -45,6 +55,8 @@ class PreparedSet(Dataset):
     ) -> None:
         self._source, self._preprocess, self._augmentation, self._seed = source, preprocess, augmentation, seed
         self._content = None if border else source.content
+        height, width = preprocess.height, preprocess.width
+        self.shapes = ((height, width, 3), (1, height, width), (1, height, width))
 
     def __getitem__(self, key: Key) -> Item:
         epoch, index = key
@@ -97,26 +109,115 @@ class Shares:
                 yield shard(keys[first : first + self._batch_size])
 
 
-def _one_thread(worker: int) -> None:
-    cv2.setNumThreads(1)
+class Loader:
+    """Batches of a set, loaded ahead by processes, or where they are asked for without any.
 
+    The processes write samples into memory that they share with this one, a batch to a slot, and a batch is copied out
+    before its slot is written again: memory that is new to a process costs it more time, page by page, than all that
+    is done to a sample. They are spawned: forking a process whose OpenCV has threads leaves the child waiting for them
+    forever. They live as long as the loader.
 
-def load(data: PreparedSet, batches: Iterable[Sequence[Key]], workers: int) -> DataLoader:
-    """A loader over batches; with `workers` processes, or 0 for this one.
+    Args:
+        data: the set.
+        batches: keys of each batch; as often as they can be iterated the loader can.
+        batch_size: the most keys of a batch.
+        workers: processes, or 0 for none.
 
-    The processes are spawned: forking a process whose OpenCV has threads leaves the child waiting for them forever.
-    They live as long as the loader.
+    Raises:
+        DepthModelsError: there is too little shared memory.
     """
-    return DataLoader(
-        data,
-        batch_sampler=batches,  # type: ignore[arg-type]
-        num_workers=workers,
-        multiprocessing_context="spawn" if workers else None,
-        worker_init_fn=_one_thread,
-        generator=torch.Generator(),  # or the loader would draw from the generator that dropout uses
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=workers > 0,
-    )
+
+    def __init__(self, data: PreparedSet, batches: Iterable[Sequence[Key]], batch_size: int, workers: int) -> None:
+        _keep_freed_memory()
+        self._data, self._batches, self._processes = data, batches, None
+        if workers:
+            self._slots = _Slots(data, workers * _AHEAD + 1, batch_size)
+            self._processes = DataLoader(
+                self._slots,
+                batch_size=None,
+                sampler=_Numbered(batches, len(self._slots)),  # type: ignore[arg-type]
+                collate_fn=_as_it_is,
+                num_workers=workers,
+                prefetch_factor=_AHEAD,
+                multiprocessing_context="spawn",
+                worker_init_fn=_begin_worker,
+                generator=torch.Generator(),  # or it would draw from the generator that dropout uses
+                persistent_workers=True,
+            )
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self._processes is None:
+            for keys in self._batches:
+                yield default_collate([self._data[key] for key in keys])
+        else:
+            for slot, factors in self._processes:
+                yield self._slots.taken(slot, factors)
+
+
+class _Numbered:
+    """Batches with the slot of each: one slot more than are ever loaded ahead, for the batch that is being copied."""
+
+    def __init__(self, batches: Iterable[Sequence[Key]], slots: int) -> None:
+        self._batches, self._slots = batches, slots
+
+    def __iter__(self) -> Iterator[tuple[int, Sequence[Key]]]:
+        return zip(cycle(range(self._slots)), self._batches, strict=False)
+
+
+class _Slots(Dataset):
+    """Shared memory for batches; `slots[number, keys]` fills one, and returns what does not lie in it."""
+
+    def __init__(self, data: PreparedSet, slots: int, batch_size: int) -> None:
+        self._data, self._number = data, slots
+        kinds = zip(data.shapes, (torch.uint8, torch.float32, torch.bool), strict=True)
+        memory = [torch.zeros((slots, batch_size, *shape), dtype=dtype) for shape, dtype in kinds]
+        try:
+            self._memory = [part.share_memory_() for part in memory]
+        except RuntimeError as error:
+            raise DepthModelsError(
+                f"the loader's processes need {sum(part.nbytes for part in memory) / 1e6:.0f} MB of shared memory "
+                f"(/dev/shm), and there is less ({error}); enlarge it (docker run --shm-size=2g), or take fewer "
+                "processes or frames: --set workers=0, --set batch_size=1"
+            ) from error
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __getitem__(self, task: tuple[int, Sequence[Key]]) -> tuple[int, list[float]]:
+        slot, keys = task
+        factors = []
+        for place, key in enumerate(keys):
+            *sample, factor = self._data[key]
+            for memory, part in zip(self._memory, sample, strict=True):
+                memory[slot, place] = part  # type: ignore[assignment]
+            factors.append(factor)
+        return slot, factors
+
+    def taken(self, slot: int, factors: list[float]) -> Batch:
+        """A batch of its own; on a machine with a GPU in pinned memory."""
+        parts = [memory[slot, : len(factors)] for memory in self._memory]
+        images, depth, valid = [part.pin_memory() if torch.cuda.is_available() else part.clone() for part in parts]
+        return images, depth, valid, torch.tensor(factors, dtype=torch.float64)
+
+
+def _as_it_is(batch: tuple[int, list[float]]) -> tuple[int, list[float]]:
+    return batch
+
+
+def _begin_worker(worker: int) -> None:
+    cv2.setNumThreads(1)
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep up to 256 MB of what is freed, instead of giving it back with every sample.
+
+    The kernel clears every page that it hands out again: half of the time of a sample, and more in virtual machines.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(library, "mallopt"):  # musl has none
+        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
+        library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
 
 
 @contextmanager

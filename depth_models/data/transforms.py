@@ -110,6 +110,6 @@ def _rotate(sample: Sample, angle_deg: float) -> Sample:
     # OpenCV turns four channels faster than three, to the same bits.
     rgba = cv2.cvtColor(sample.rgb, cv2.COLOR_RGB2RGBA)
     rgba = cv2.warpAffine(rgba, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    depth = cv2.warpAffine(sample.depth, turn, (width, height), flags=cv2.INTER_NEAREST)
-    valid = cv2.warpAffine(sample.valid.view(np.uint8), turn, (width, height), flags=cv2.INTER_NEAREST)
-    return Sample(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), depth, valid.view(bool), sample.camera)
+    depth = cv2.copyTo(sample.depth, sample.valid.view(np.uint8))  # 0 elsewhere, which no measured depth is
+    depth = cv2.warpAffine(depth, turn, (width, height), flags=cv2.INTER_NEAREST)
+    return Sample(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), depth, depth > 0, sample.camera)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from depth_models.config import TrainConfig
-from depth_models.data.loading import Item
+from depth_models.data.loading import Batch
 from depth_models.distributed import copy_from_first, rank, total, world_size
 from depth_models.errors import DepthModelsError
 from depth_models.losses import Criterion
@@ -82,7 +82,7 @@ class Learner:
         """Scalar loss of an output against (N, 1, H, W) target, metres, and its mask."""
         return self._criterion(output, *(t.to(self.device, non_blocking=True) for t in (target, valid)))
 
-    def learn(self, batches: Sequence[Item], steps: int) -> dict[str, float]:
+    def learn(self, batches: Sequence[Batch], steps: int) -> dict[str, float]:
         """Take a step on the batches' frames together.
 
         A batch, and a process' share of it, counts by its valid pixels, so that a loss that is a mean over pixels has

@@ -14,7 +14,7 @@ import torch
 
 from depth_models.checkpoint import Checkpoint
 from depth_models.config import TrainConfig
-from depth_models.data.loading import Key, PreparedSet, Shares, ShuffledBatches, explained_loader_errors, load
+from depth_models.data.loading import Key, Loader, PreparedSet, Shares, ShuffledBatches, explained_loader_errors
 from depth_models.data.sources import Source, open_source
 from depth_models.distributed import from_first, process_group, rank
 from depth_models.errors import DepthModelsError
@@ -85,7 +85,7 @@ class _Run:
         if not len(batches):  # the run has ended
             return
         data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed, config.border)
-        loader = iter(load(data, Shares(batches, config.batch_size), config.workers))
+        loader = iter(Loader(data, Shares(batches, config.batch_size), config.batch_size, config.workers))
         self._validation = Validation(config, self.source, self.split.val)
         self._board = open_board(self.folder.board, learner.step) if config.tensorboard and self._first else None
         for keys in batches:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from depth_models.config import TrainConfig
-from depth_models.data.loading import Item, PreparedSet, load
+from depth_models.data.loading import Batch, Loader, PreparedSet
 from depth_models.data.sources import Source
 from depth_models.distributed import gather, shard
 from depth_models.errors import DepthModelsError
@@ -35,7 +35,7 @@ class Validation:
         self._data = PreparedSet(source, config.preprocess, None, 0, config.border)
         keys = [(0, index) for index in shard(indices)]
         batches = [keys[i : i + size] for i in range(0, len(keys), size)]
-        self._loader = load(self._data, batches, config.workers)  # kept: its processes take seconds to start
+        self._loader = Loader(self._data, batches, size, config.workers)  # kept: its processes take seconds to start
 
     @torch.no_grad()
     def measure(self, learner: Learner) -> tuple[float, dict[str, float]]:
@@ -72,7 +72,7 @@ class Validation:
         return pictures
 
 
-def _row(learner: Learner, output: DepthOutput, batch: Item, i: int) -> dict[str, Any]:
+def _row(learner: Learner, output: DepthOutput, batch: Batch, i: int) -> dict[str, Any]:
     """Loss and metrics of one frame of a batch; empty where it has no valid pixel.
 
     Frame by frame, so that means do not depend on how frames are put into batches and dealt to processes.
@@ -80,6 +80,6 @@ def _row(learner: Learner, output: DepthOutput, batch: Item, i: int) -> dict[str
     _, target, valid, factors = batch
     one, metrics = slice(i, i + 1), Metrics()
     loss = learner.loss(DepthOutput(output.depth[one], tuple(aux[one] for aux in output.aux)), target[one], valid[one])
-    factor = float(factors[i])  # type: ignore[index]
+    factor = float(factors[i])
     metrics.add(output.depth[i, 0].float().cpu().numpy() * factor, target[i, 0].numpy() * factor, valid[i, 0].numpy())
     return {"loss": float(loss), **metrics.per_image()} if len(metrics) else {}
