@@ -78,12 +78,22 @@ class ShuffledBatches:
         epochs: passes over the frames.
         seed: of the order.
         first_step: step to begin with, for a run that goes on.
+        shares: per frame, how often an epoch has it on average, over 0 and up to 1; always by default.
     """
 
-    def __init__(self, indices: Sequence[int], batch_size: int, epochs: int, seed: int, first_step: int = 0) -> None:
+    def __init__(
+        self,
+        indices: Sequence[int],
+        batch_size: int,
+        epochs: int,
+        seed: int,
+        first_step: int = 0,
+        shares: Sequence[float] | None = None,
+    ) -> None:
         self._indices, self._batch_size, self._epochs = np.array(indices), batch_size, epochs
         self._seed, self._first = seed, first_step
-        self.steps_per_epoch = len(indices) // batch_size
+        self._shares = None if shares is None else np.array(shares)
+        self.steps_per_epoch = len(self._order(0)) // batch_size
         self.steps = self.steps_per_epoch * epochs  # of the whole run
 
     def __len__(self) -> int:
@@ -92,9 +102,17 @@ class ShuffledBatches:
     def __iter__(self) -> Iterator[list[Key]]:
         for step in range(self._first, self.steps):
             epoch, number = divmod(step, self.steps_per_epoch)
-            order = np.random.default_rng([self._seed, epoch]).permutation(self._indices)
-            batch = order[number * self._batch_size : (number + 1) * self._batch_size]
+            batch = self._order(epoch)[number * self._batch_size : (number + 1) * self._batch_size]
             yield [(epoch, int(index)) for index in batch]
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The frames of an epoch: of one number in every epoch, as sums of shares, and not chance, say how many."""
+        rng = np.random.default_rng([self._seed, epoch])
+        if self._shares is None:
+            return rng.permutation(self._indices)
+        order = rng.permutation(len(self._indices))
+        counted = np.floor(np.cumsum(self._shares[order]) + 1e-6)
+        return self._indices[order[np.diff(counted, prepend=0) > 0]]
 
 
 class Shares:
@@ -135,8 +153,8 @@ class Loader:
             self._processes = DataLoader(
                 self._slots,
                 batch_size=None,
-                sampler=_Numbered(batches, len(self._slots)),  # type: ignore[arg-type]
-                collate_fn=_as_it_is,
+                sampler=_Numbered(batches, len(self._slots)),
+                collate_fn=_as_it_is,  # type: ignore[arg-type]  # without batch_size it is one task's result
                 num_workers=workers,
                 prefetch_factor=_AHEAD,
                 multiprocessing_context="spawn",
@@ -189,7 +207,7 @@ class _Slots(Dataset):
         for place, key in enumerate(keys):
             *sample, factor = self._data[key]
             for memory, part in zip(self._memory, sample, strict=True):
-                memory[slot, place] = part  # type: ignore[assignment]
+                memory[slot, place] = part
             factors.append(factor)
         return slot, factors
 
@@ -214,7 +232,9 @@ def _keep_freed_memory() -> None:
 
     The kernel clears every page that it hands out again: half of the time of a sample, and more in virtual machines.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # musl has none
         library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
         library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
