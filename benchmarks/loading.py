@@ -29,9 +29,10 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from depth_models.data.loading import Loader, PreparedSet, ShuffledBatches
+from depth_models.data.loading import Loader
 from depth_models.data.nyu import NyuFile
 from depth_models.data.prepared import PreparedFolder, prepare
+from depth_models.data.samples import PreparedSet, ShuffledBatches
 from depth_models.data.transforms import Augmentation
 from depth_models.networks.encoders import _import_smp
 from depth_models.preprocess import Preprocess

@@ -14,8 +14,9 @@ pytest.importorskip("h5py")
 from training_runs import config, logged
 
 from depth_models import DepthModelsError
-from depth_models.data.loading import Loader, PreparedSet, Shares, ShuffledBatches, explained_loader_errors
+from depth_models.data.loading import Loader, explained_loader_errors
 from depth_models.data.nyu import NyuFile
+from depth_models.data.samples import PreparedSet, Shares, ShuffledBatches
 from depth_models.data.transforms import Augmentation
 from depth_models.training import train
 

@@ -16,9 +16,10 @@ pytest.importorskip("h5py")
 from mat_files import nyu_arrays, write_mat
 
 from depth_models import DepthModelsError, Preprocess
-from depth_models.data.loading import Loader, PreparedSet, ShuffledBatches
+from depth_models.data.loading import Loader
 from depth_models.data.nyu import NyuFile
 from depth_models.data.prepared import FARTHEST_M, PreparedFolder, encode_depth, prepare
+from depth_models.data.samples import PreparedSet, ShuffledBatches
 from depth_models.data.sources import open_source
 from depth_models.data.transforms import Augmentation
 

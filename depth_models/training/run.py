@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -14,15 +14,16 @@ import torch
 
 from depth_models.checkpoint import Checkpoint
 from depth_models.config import TrainConfig
-from depth_models.data.loading import Key, Loader, PreparedSet, Shares, ShuffledBatches, explained_loader_errors
-from depth_models.data.sources import Source, open_source
+from depth_models.data.loading import Loader, explained_loader_errors
+from depth_models.data.samples import Key, PreparedSet, Shares, ShuffledBatches
+from depth_models.data.sources import Source, open_sources
 from depth_models.distributed import from_first, process_group, rank
 from depth_models.errors import DepthModelsError
 from depth_models.files import PACKAGE
 from depth_models.run_folder import RunFolder
 from depth_models.training.board import open_board
 from depth_models.training.learner import Learner
-from depth_models.training.start import first_network, usable_split
+from depth_models.training.start import first_network, shares_of, usable_split
 from depth_models.training.validation import Validation
 
 SAVE_PERIOD_S = 120.0
@@ -31,7 +32,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 def train(
     config: TrainConfig,
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     out: str | Path,
     progress: Progress = lambda event: None,
     command: str = "",
@@ -40,7 +41,7 @@ def train(
 
     Args:
         config: everything else that decides the run.
-        data: what `open_source` opens: a file in NYUv2's layout, a prepared folder, ...
+        data: what `open_source` opens: a file in NYUv2's layout, a prepared folder, ...; or several, see `config.mix`.
         out: folder of the run, see `RunFolder`; process 0 alone writes and reads it.
         progress: called with every event, in process 0: {'step', 'steps', 'epoch', 'loss', 'grad_norm', 'lr'}, after
             every epoch also 'val_loss' and 'val' (metrics).
@@ -56,7 +57,7 @@ def train(
             or its gradient is not finite; a loader process died.
     """
     with process_group(), explained_loader_errors():
-        run = _Run(config, open_source(data, config.depth), RunFolder(Path(out)), progress, command)
+        run = _Run(config, open_sources(data, config.depth), RunFolder(Path(out)), progress, command)
         run.go()
         return run.folder.best
 
@@ -81,7 +82,8 @@ class _Run:
         """Take the steps that are left."""
         config, learner = self.config, self.learner
         frames = config.batch_size * config.accumulate
-        batches = ShuffledBatches(self.split.train, frames, config.epochs, config.seed, learner.step)
+        shares = shares_of(config, self.source, self.split.train)
+        batches = ShuffledBatches(self.split.train, frames, config.epochs, config.seed, learner.step, shares)
         if not len(batches):  # the run has ended
             return
         data = PreparedSet(self.source, config.preprocess, config.augmentation, config.seed, config.border)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from depth_models.config import TrainConfig
-from depth_models.data.loading import Batch, Loader, PreparedSet
+from depth_models.data.loading import Batch, Loader
+from depth_models.data.samples import PreparedSet
 from depth_models.data.sources import Source
 from depth_models.distributed import gather, shard
 from depth_models.errors import DepthModelsError
