@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from depth_models.errors import DepthModelsError
-from depth_models.files import share_folder, written_whole
+from depth_models.files import share_folder, user_folder, written_whole
 from depth_models.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -180,7 +180,9 @@ class Checkpoint:
         document = _document(path, metadata)
         with _blaming(str(path)):
             preprocess = Preprocess.from_dict(document["preprocess"])
-        return cls(document["network"], document["config"], preprocess, _StoredTensors(file), document["record"], str(path))
+        return cls(
+            document["network"], document["config"], preprocess, _StoredTensors(file), document["record"], str(path)
+        )
 
 
 class _StoredTensors(Mapping[str, "Tensor"]):
@@ -261,27 +263,32 @@ def bundled() -> dict[str, Path]:
     return {path.stem: path for path in sorted(share_folder("weights").glob("*.safetensors"))}
 
 
+def added() -> dict[str, Path]:
+    """The checkpoints that the user added with `depth-models weights`, by name."""
+    return {path.stem: path for path in sorted(user_folder("weights").glob("*.safetensors"))}
+
+
 def find_checkpoint(name_or_path: str | Path) -> Path:
-    """The file of a bundled checkpoint by name, or the path itself.
+    """The file of a bundled or added checkpoint by name, or the path itself.
 
     Raises:
         DepthModelsError: neither; the message says how to get weights for that network.
     """
     path, name = Path(name_or_path).expanduser(), str(name_or_path)  # no shell expands the ~ of weights:=~/x
-    if name in (files := bundled()):
+    if name in (files := added() | bundled()):
         return files[name]
     if path.is_file():
         return path
     from depth_models.networks import list_networks
 
-    known = ", ".join(files) or "none"
+    known = f"bundled: {', '.join(bundled()) or 'none'}; added: {', '.join(added()) or 'none'}"
     if name in list_networks():
         raise DepthModelsError(
-            f"no weights are bundled for {name!r} (bundled: {known}). Train them: depth-models train "
-            f"{name} --data FILE.mat --out runs/{name}; or point to yours: a path instead of the name, in ROS the "
-            "parameter weights:=/path/to/file.safetensors"
+            f"no weights are bundled for {name!r}, and none were added ({known}). Train them: depth-models train "
+            f"{name} --data FILE.mat --out runs/{name}; or add a file that you have: depth-models weights add FILE "
+            f"--name {name}; or point to it: a path instead of the name, in ROS the parameter "
+            "weights:=/path/to/file.safetensors"
         )
     raise DepthModelsError(
-        f"{name!r} is neither a file nor a bundled checkpoint (bundled: {known}) "
-        f"nor a network ({', '.join(list_networks())})"
+        f"{name!r} is neither a file nor a checkpoint's name ({known}) nor a network ({', '.join(list_networks())})"
     )

@@ -79,3 +79,11 @@ def share_folder(name: str) -> Path:
     raise DepthModelsError(
         f"the package's {name} folder was not found beside {module} nor in a share/{PACKAGE} above it; reinstall it"
     )
+
+
+def user_folder(name: str) -> Path:
+    """The user's own folder of that name for this package, which may not be there yet (XDG base directories)."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    # Not pathlib's, which fails where the user has no home.
+    base = Path(data) if Path(data).is_absolute() else Path(os.path.expanduser("~/.local/share"))
+    return base / PACKAGE / name

@@ -155,7 +155,19 @@ def bundled(tmp_path, monkeypatch, saved):
     file.parent.mkdir()
     file.write_bytes(saved.read_bytes())
     monkeypatch.setattr(checkpoint_module, "share_folder", lambda name: tmp_path / name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     return file
+
+
+def test_an_added_name_is_found_and_a_bundled_one_goes_before_it(bundled, saved, tmp_path):
+    folder = tmp_path / "home" / "depth_estimation_ros" / "weights"
+    folder.mkdir(parents=True)
+    for name in ("baseline", "multiscale"):
+        (folder / f"{name}.safetensors").write_bytes(saved.read_bytes())
+    assert find_checkpoint("baseline") == folder / "baseline.safetensors"
+    assert find_checkpoint("multiscale") == bundled
+    with pytest.raises(DepthModelsError, match=r"\(bundled: multiscale; added: baseline, multiscale\)"):
+        find_checkpoint("nonsense")
 
 
 def test_a_bundled_name_and_a_path_are_found(bundled, saved):
@@ -169,14 +181,16 @@ def test_a_network_without_bundled_weights_says_how_to_get_some(name, bundled):
     with pytest.raises(DepthModelsError) as caught:
         find_checkpoint(name)
     message = str(caught.value)
-    assert f"no weights are bundled for '{name}' (bundled: multiscale)" in message
+    assert f"no weights are bundled for '{name}', and none were added (bundled: multiscale; added: none)" in message
     assert f"depth-models train {name} --data" in message
     assert (share_folder("config") / "train" / f"{name}.yaml").is_file(), "the command that it names has its settings"
+    assert f"depth-models weights add FILE --name {name}" in message
     assert "weights:=/path/to/file.safetensors" in message
 
 
 def test_what_is_neither_a_name_nor_a_file_lists_the_names(bundled):
     with pytest.raises(DepthModelsError) as caught:
         find_checkpoint("nonsense")
-    assert "'nonsense' is neither a file nor a bundled checkpoint (bundled: multiscale)" in str(caught.value)
+    known = "(bundled: multiscale; added: none)"
+    assert f"'nonsense' is neither a file nor a checkpoint's name {known}" in str(caught.value)
     assert "baseline, dpt, fpn, multiscale, unet" in str(caught.value)

@@ -58,15 +58,15 @@ def test_networks_counts_what_the_networks_have(capsys):
 
 
 def test_weights_prints_a_checkpoints_record(capsys, weights):
-    (card,) = json.loads(output(capsys, "weights", weights, "--json").out)
+    card = json.loads(output(capsys, "weights", "card", weights, "--json").out)
     assert (card["network"], card["record"]) == ("multiscale", {"data": "none", "seed": 0})
     assert card["preprocess"]["focal_px"] == 50.0
     assert card["parameters"] == sum(t.numel() for t in Checkpoint.load(weights).tensors.values())
-    assert "focal_px: 50.0" in output(capsys, "weights", weights).out
+    assert "focal_px: 50.0" in output(capsys, "weights", "card", weights).out
 
 
 def test_a_checkpoint_is_halved_and_keeps_its_record(capsys, tmp_path, weights):
-    output(capsys, "weights", weights, "--half", tmp_path / "half.safetensors")
+    output(capsys, "weights", "halve", weights, tmp_path / "half.safetensors")
     half, full = Checkpoint.load(tmp_path / "half.safetensors"), Checkpoint.load(weights)
     assert (half.network, half.config, half.record) == (full.network, full.config, full.record)
     for name, tensor in full.tensors.items():
@@ -158,7 +158,7 @@ def test_train_then_evaluate(capsys, tmp_path, planes):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["predict", "nothing", "x.png", "--out", "{out}"], "'nothing' is neither a file nor a bundled checkpoint"),
+        (["predict", "nothing", "x.png", "--out", "{out}"], "'nothing' is neither a file nor a checkpoint's name"),
         (["predict", "{weights}", "absent.png", "--out", "{out}"], "absent.png: no such image file"),
         (["predict", "{weights}", "{empty}", "--out", "{out}"], "no image in this folder"),
         (["predict", "{weights}", "{picture}", "--out", "{picture}"], "cannot be written"),
@@ -166,7 +166,7 @@ def test_train_then_evaluate(capsys, tmp_path, planes):
         (["train", "unet", "--data", "x.mat", "--out", "{out}"], "x.mat: no such data file"),
         (["evaluate", "{weights}", "--data", "{picture}"], "not a whole MATLAB v7.3"),
         (["data", "rooms", "--frames", "1", "--size", "8x8", "--out", "{out}/r.mat"], "must be 32x32 or more"),
-        (["weights", "absent"], "neither a file"),
+        (["weights", "card", "absent"], "neither a file"),
     ],
 )
 def test_what_cannot_be_done_ends_with_1_and_the_reason(capsys, tmp_path, weights, picture, arguments, reason):
@@ -195,7 +195,13 @@ def test_a_package_that_is_not_installed_is_named(capsys, tmp_path, monkeypatch)
         ["predict", "unet", "x.png", "--out", "o", "--fy", "50"],
         ["predict", "unet", "x.png", "--out", "o", "--precision", "int4"],
         ["predict", "unet", "x.png", "--out", "o", "--device", "gpu"],
-        ["weights", "--half", "o"],
+        ["weights"],
+        ["weights", "halve", "o"],
+        ["weights", "add", "f", "--sha256", "12"],
+        ["weights", "verify", "--sha256", "0" * 64],
+        ["weights", "import", "f.pth", "--network", "unet", "--relative"],
+        ["weights", "import", "f.pth", "--network", "dpt"],
+        ["weights", "import", "f.pth", "--network", "dpt", "--relative", "--max-depth-m", "20"],
         ["data"],
         ["data", "rooms", "--frames", "0", "--out", "o"],
         ["data", "rooms", "--frames", "1", "--size", "8", "--out", "o"],

@@ -55,7 +55,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_predictor(parser: argparse.ArgumentParser) -> None:
     """The arguments of `DepthPredictor.from_checkpoint`."""
-    parser.add_argument("checkpoint", metavar="CKPT", help="bundled name (`depth-models weights` lists them) or file")
+    parser.add_argument("checkpoint", metavar="CKPT", help="name (`depth-models weights list` has them) or file")
     add_device(parser)
 
 

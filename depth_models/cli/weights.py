@@ -1,57 +1,109 @@
-"""`depth-models weights`: what a checkpoint is and how it was made."""
+"""`depth-models weights`: the named checkpoints, how each was made, whether it is unchanged, and new ones."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from depth_models.cli.arguments import add_json
+from depth_models.cli.arguments import add_json, positive, size
 
-HELP = "list the bundled checkpoints, print how one was made, or halve one"
+HELP = "list checkpoints, print how one was made, verify them, add or import one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """An optional checkpoint, --half, --json."""
-    parser.add_argument("checkpoint", metavar="CKPT", nargs="?", help="bundled name or file: print its whole record")
-    parser.add_argument("--half", metavar="FILE", type=Path, help="write CKPT there in half precision: half the bytes")
-    add_json(parser)
+    """One sub-verb each."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+
+    def add(name: str, text: str, run: Any) -> argparse.ArgumentParser:
+        kind = kinds.add_parser(name, help=text, description=text)
+        kind.set_defaults(run_kind=run)
+        return kind
+
+    kind = add("list", "the bundled and the added checkpoints: network, size, SHA-256, where from", _list)
+    add_json(kind)
+    kind = add("card", "everything that a checkpoint says of itself", _card)
+    kind.add_argument("checkpoint", metavar="CKPT", help="name or file")
+    add_json(kind)
+    kind = add("verify", "compare files with their SHA-256; exits with 1 where one differs", _verify)
+    kind.add_argument("checkpoint", metavar="CKPT", nargs="?", help="name or any file (default: all named ones)")
+    kind.add_argument("--sha256", type=_hash, help="what it must be (default: what the manifest says)")
+    add_json(kind)
+    kind = add("add", "copy a checkpoint to where it is found by name", _add)
+    kind.add_argument("source", metavar="FILE|URL")
+    kind.add_argument("--sha256", type=_hash, help="what it must be; needed for a URL")
+    kind.add_argument("--name", help="to be found by (default: the file's)")
+    kind = add("import", "convert published weights of Depth Anything V2, and add them", _import)
+    kind.add_argument("file", metavar="FILE.pth", type=Path, help="also .safetensors; no code of it is run")
+    kind.add_argument("--network", choices=("dpt",), required=True, help="what they are the weights of")
+    of = kind.add_mutually_exclusive_group(required=True)
+    of.add_argument("--max-depth-m", type=positive, help="a metric file's: 20 for hypersim, 80 for vkitti")
+    of.add_argument("--relative", action="store_true", help="a relative file, of no use before depth-models calibrate")
+    kind.add_argument("--size", type=size, default=(518, 686), help="network's HEIGHTxWIDTH (default: 518x686)")
+    kind.add_argument(
+        "--focal-px", type=positive, help="canonical focal length at that size (default: none, as published)"
+    )
+    kind.add_argument("--name", help="to be found by (default: the file's)")
+    kind = add("halve", "write a checkpoint in half precision: half the bytes", _halve)
+    kind.add_argument("checkpoint", metavar="CKPT", help="name or file")
+    kind.add_argument("out", metavar="FILE", type=Path)
+    add("manifest", "write the manifest of the bundled checkpoints, for those who bundle them", _manifest)
+
+
+def _hash(text: str) -> str:
+    if len(text) != 64 or set(text.lower()) - set("0123456789abcdef"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 64 hexadecimal digits")
+    return text.lower()
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line a bundled checkpoint, or everything about one."""
-    import yaml
+    """Do what the sub-verb says."""
+    return args.run_kind(args)
 
-    from depth_models.checkpoint import bundled, find_checkpoint
 
-    if args.half is not None:
-        if args.checkpoint is None:
-            args.usage_error("--half needs a checkpoint")
-        _halve(find_checkpoint(args.checkpoint), args.half)
-        return 0
-    paths = [find_checkpoint(args.checkpoint)] if args.checkpoint else list(bundled().values())
-    cards = [_card(path) for path in paths]
+def _list(args: argparse.Namespace) -> int:
+    from depth_models.checkpoint import Checkpoint, bundled
+    from depth_models.store import known_checkpoints, sha256
+
+    rows = []
+    for name, (path, entry) in known_checkpoints().items():
+        if not path.is_file():
+            continue  # `verify` tells
+        checkpoint = Checkpoint.load(path)
+        rows.append(
+            {
+                "name": name,
+                "network": checkpoint.network,
+                "kind": "bundled" if name in bundled() else "added",
+                "megabytes": path.stat().st_size / 1e6,
+                "sha256": sha256(path),
+                "licence": checkpoint.record.get("licence", "unknown"),
+                "source": entry.source if entry else checkpoint.record.get("command", "unknown"),
+                "file": str(path),
+            }
+        )
     if args.json:
-        print(json.dumps(cards, indent=2))
-    elif args.checkpoint:
-        print(yaml.safe_dump(cards[0], sort_keys=False, width=110), end="")
-    else:
-        for card in cards:
-            print(f"{card['name']:<12}{card['network']:<12}{card['megabytes']:>6.1f} MB  {card['file']}")
+        print(json.dumps(rows, indent=2))
+        return 0
+    for row in rows:
+        print(f"{row['name']:<20}{row['network']:<12}{row['megabytes']:>7.1f} MB  {row['kind']:<9}{row['sha256'][:12]}")
+        print(f"{'':<20}from {row['source']}")
     return 0
 
 
-def _halve(path: Path, out: Path) -> None:
-    import torch
+def _card(args: argparse.Namespace) -> int:
+    import yaml
 
-    from depth_models.checkpoint import Checkpoint
+    from depth_models.checkpoint import find_checkpoint
 
-    Checkpoint.load(path).save(out, torch.float16)
-    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, was {path.stat().st_size / 1e6:.1f} MB")
+    card = _described(find_checkpoint(args.checkpoint))
+    print(json.dumps(card, indent=2) if args.json else yaml.safe_dump(card, sort_keys=False, width=110).rstrip())
+    return 0
 
 
-def _card(path: Path) -> dict[str, Any]:
+def _described(path: Path) -> dict[str, Any]:
     from depth_models.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.load(path)
@@ -66,3 +118,84 @@ def _card(path: Path) -> dict[str, Any]:
         "file": str(path),
     }
     return json.loads(json.dumps(card))  # tuples to lists, for YAML
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from depth_models.checkpoint import find_checkpoint
+    from depth_models.store import known_checkpoints, sha256
+
+    expected = {name: (path, entry.sha256 if entry else None) for name, (path, entry) in known_checkpoints().items()}
+    if name := args.checkpoint:
+        path, listed = expected[name] if name in expected else (find_checkpoint(name), None)
+        expected = {name: (path, args.sha256 or listed)}
+    elif args.sha256:
+        args.usage_error("--sha256 needs a checkpoint")
+    rows = []
+    for name, (path, digest) in expected.items():
+        found = sha256(path) if path.is_file() else None
+        state = "absent" if found is None else "unlisted" if digest is None else "ok" if found == digest else "changed"
+        rows.append({"name": name, "state": state, "sha256": found, "file": str(path)})
+    if args.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        for row in rows:
+            print(f"{row['state']:<9} {row['sha256'] or '-':<64} {row['name']}")
+    return int(any(row["state"] in ("changed", "absent") for row in rows))
+
+
+def _add(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from depth_models.store import add
+
+    with tqdm(unit="B", unit_scale=True, disable=None) as bar:
+        path = add(args.source, args.sha256, args.name, bar.update)
+    print(f"{path.stem}: {path}")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    import shlex
+
+    from depth_models.depth_anything import read_published
+    from depth_models.store import new_checkpoint, sha256
+
+    name = args.file.stem if args.name is None else args.name
+    words = ["depth-models", "weights", "import", args.file.name, "--network", args.network]
+    words += ["--relative"] if args.relative else ["--max-depth-m", f"{args.max_depth_m:g}"]
+    words += ["--size", "x".join(map(str, args.size))]
+    words += ["--focal-px", f"{args.focal_px:g}"] if args.focal_px else []
+    record = {"sha256": sha256(args.file), "command": shlex.join(words)}
+    checkpoint = read_published(args.file, args.max_depth_m, args.size, args.focal_px, record)
+    with new_checkpoint(name, str(args.file.absolute())) as temporary:
+        checkpoint.save(temporary)
+    licence = checkpoint.record["licence"]
+    print(f"{name}: {checkpoint.record['origin']}; licence {licence}")
+    if "NC" in licence:
+        print("depth-models weights: these weights are not for commercial use", file=sys.stderr)
+    if args.relative:
+        print(f"fit its scale before you launch it: depth-models calibrate {name} --data FOLDER")
+    return 0
+
+
+def _halve(args: argparse.Namespace) -> int:
+    import torch
+
+    from depth_models.checkpoint import Checkpoint, find_checkpoint
+
+    path = find_checkpoint(args.checkpoint)
+    Checkpoint.load(path).save(args.out, torch.float16)
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, was {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _manifest(args: argparse.Namespace) -> int:
+    from depth_models.checkpoint import bundled
+    from depth_models.files import share_folder
+    from depth_models.store import MANIFEST, Entry, write_manifest
+
+    folder = share_folder("weights")
+    commands = {name: _described(path)["record"].get("command", "unknown") for name, path in bundled().items()}
+    write_manifest(folder, {name: Entry.of(path, commands[name]) for name, path in bundled().items()})
+    print(folder / MANIFEST)
+    return 0
