@@ -52,7 +52,7 @@ setup(
         (f"share/{NAME}/launch", sorted(glob("launch/*.launch.py"))),
         (f"share/{NAME}/config", sorted(glob("config/*.*"))),
         (f"share/{NAME}/config/train", sorted(glob("config/train/*.yaml"))),
-        (f"share/{NAME}/weights", sorted(glob("depth_models/weights/*.safetensors"))),
+        (f"share/{NAME}/weights", sorted(glob("depth_models/weights/*.*"))),
         # Where `ros2 launch` and `ros2 run` look. As data, since pip would put a console script in bin/ only, where
         # people without ROS would find a command that cannot run, and colcon would install both to this one place.
         (f"lib/{NAME}", ["scripts/depth_node", "scripts/depth_doctor"]),
