@@ -62,6 +62,8 @@ class TrainConfig:
         depth: which array of the file is the truth: 'depths' or 'rawDepths'.
         border: whether depth outside the picture counts, in the white border that NYUv2's frames have.
         split: see `depth_models.data.splits`.
+        mix: where a run has several data sets, how much of the training part of each an epoch sees: over 0, and 1 for
+            all; what it leaves out is drawn anew for every epoch. [] for all of all.
         augmentation: see `Augmentation`.
         loss: weight by name, see `depth_models.losses`.
         optimisation: see `Optimisation`.
@@ -83,6 +85,7 @@ class TrainConfig:
     depth: str = "depths"
     border: bool = False
     split: str = "scene"
+    mix: list[float] = field(default_factory=list)
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: dict[str, float] = field(default_factory=lambda: {"smooth_l1": 1.0})
     optimisation: Optimisation = field(default_factory=Optimisation)
@@ -100,6 +103,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _one_of("depth", self.depth, ("depths", "rawDepths"))
         _one_of("precision", self.precision, ("fp32", "bf16", "fp16"))
+        if not isinstance(self.mix, list) or not all(type(s) in (int, float) and 0 < s <= 1 for s in self.mix):
+            raise DepthModelsError(f"mix must be a list of shares over 0 and up to 1, such as [0.5, 1], got {self.mix}")
         for least, names in ((1, ("batch_size", "accumulate", "epochs")), (0, ("workers", "seed", "keep_every"))):
             for name in names:
                 if getattr(self, name) < least:

@@ -9,7 +9,7 @@ from mat_files import nyu_arrays, write_mat
 
 from depth_models import DepthModelsError
 from depth_models.data.check import check
-from depth_models.data.joined import Joined, ShardFolder
+from depth_models.data.joined import Mixture, ShardFolder
 from depth_models.data.nyu import NYU_CAMERA, NyuFile
 from depth_models.data.sources import open_source, open_sources
 from depth_models.data.splits import make_split
@@ -46,7 +46,6 @@ def test_a_folder_of_shards_is_one_source_with_the_frames_of_its_files_in_order(
     for index, (file, i) in enumerate(expected):
         same(source[index], file[i])
         assert source.scenes[index] == file.scenes[i]
-    assert source.origin == [0] * 6 + [1] * 4 + [2] * 8
     assert source.description == {"file": "shards", "frames": 18, "depth": "depths"}
 
 
@@ -74,7 +73,7 @@ def test_the_check_of_a_folder_reads_every_shard(shards):
 def test_two_data_sets_become_one_and_rooms_of_one_name_stay_two(shards, tmp_path):
     single = write_mat(tmp_path / "rooms.mat", **nyu_arrays(5, seed=9) | {"scenes": ["office_0000"] * 5})
     source = open_sources([single, shards])
-    assert isinstance(source, Joined)
+    assert isinstance(source, Mixture)
     assert source.origin == [0] * 5 + [1] * 18
     same(source[4], NyuFile(single)[4])
     same(source[5], NyuFile(shards / "shard-00000.mat")[0])

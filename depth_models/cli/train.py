@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("name", metavar="NAME", nargs="?", help="a shipped configuration: baseline, unet, fpn, ...")
     which.add_argument("--config", metavar="FILE", help="a configuration of your own, or a run's config.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout, or folder of frames")
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append",
+        help="file in NYU Depth V2's layout, folder of such files, or of frames; several: see --set mix=[1,0.5]",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; one that is there goes on")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting, e.g. optimisation.lr=1e-3"
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     config, began_s = TrainConfig.load(args.config or args.name, args.set), time.monotonic()
     words = ["depth-models", "train", *(["--config", args.config] if args.config else [args.name])]
-    words += ["--data", args.data, "--out", args.out]
+    words += [word for path in args.data for word in ("--data", path)] + ["--out", args.out]
     words += [word for change in args.set for word in ("--set", change)]
     with process_group():
         first = rank() == 0

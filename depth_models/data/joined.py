@@ -25,7 +25,6 @@ class Joined:
     Attributes:
         path, scenes, scene_types: see `Source`.
         content: None: what lies in the border of a source's frames is already invalid.
-        origin: per frame, the number of its source.
         description: see `Source`; with what the sources' descriptions agree on.
     """
 
@@ -36,7 +35,6 @@ class Joined:
         self._ends = list(accumulate(map(len, self._sources)))
         self.scenes: Sequence[str] = [scene for source in self._sources for scene in source.scenes]
         self.scene_types: Sequence[str] = [kind for source in self._sources for kind in source.scene_types]
-        self.origin = [number for number, source in enumerate(self._sources) for _ in range(len(source))]
         first, *others = (source.description for source in self._sources)
         common = {name: value for name, value in first.items() if all(o.get(name) == value for o in others)}
         self.description: dict[str, Any] = common | {"file": path.name, "frames": len(self.scenes)}
@@ -83,18 +81,28 @@ def _shards(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.mat") if not path.name.startswith("."))
 
 
-def joined(sources: Sequence[Source]) -> Source:
-    """One source of several, whose scenes are told apart by their source's name; a single one is returned as it is.
+class Mixture(Joined):
+    """Several data sets; scenes are told apart by their data set's path.
+
+    Args:
+        sources: two or more.
+
+    Attributes:
+        origin: per frame, the number of its source.
 
     Raises:
-        DepthModelsError: none, or one twice.
+        DepthModelsError: one of them twice.
     """
-    if len(sources) == 1:
-        return sources[0]
-    paths = [source.path.absolute() for source in sources]
-    if not sources or len(set(paths)) < len(paths):
-        raise DepthModelsError(f"expected different data sets, got {', '.join(map(str, paths)) or 'none'}")
-    both = Joined(sources, Path(" + ".join(path.name for path in paths)))
-    both.scenes = [f"{paths[number]}/{scene}" for number, scene in zip(both.origin, both.scenes, strict=True)]
-    both.description = {"file": both.path.name, "frames": len(both), "sources": [s.description for s in sources]}
-    return both
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        paths = [source.path.absolute() for source in sources]
+        if len(set(paths)) < len(paths):
+            raise DepthModelsError(f"expected different data sets, got {', '.join(map(str, paths))}")
+        super().__init__(sources, Path(" + ".join(path.name for path in paths)))
+        self.origin = [number for number, source in enumerate(sources) for _ in range(len(source))]
+        self.scenes = [f"{paths[number]}/{scene}" for number, scene in zip(self.origin, self.scenes, strict=True)]
+        self.description = {
+            "file": self.path.name,
+            "frames": len(self),
+            "sources": [source.description for source in sources],
+        }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from depth_models.data.joined import ShardFolder, joined
+from depth_models.data.joined import Mixture, ShardFolder
 from depth_models.data.nyu import NyuFile
 from depth_models.data.pairs import PairFolder
 from depth_models.data.prepared import PreparedFolder
@@ -43,10 +43,12 @@ def open_source(path: str | Path, depth: str = "depths") -> Source:
 
 
 def open_sources(paths: str | Path | Sequence[str | Path], depth: str = "depths") -> Source:
-    """Open one data set, or several as one; see `open_source` and `joined`.
+    """Open one data set, or several as one `Mixture`; see `open_source`.
 
     Raises:
         DepthModelsError: as `open_source`; or the same data set twice.
     """
-    paths = [paths] if isinstance(paths, (str, Path)) else paths
-    return joined([open_source(path, depth) for path in paths])
+    if isinstance(paths, (str, Path)):
+        return open_source(paths, depth)
+    sources = [open_source(path, depth) for path in paths]
+    return sources[0] if len(sources) == 1 else Mixture(sources)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.config import TrainConfig
+from depth_models.data.joined import Mixture
 from depth_models.data.sources import Source
 from depth_models.data.splits import Split, make_split
 from depth_models.distributed import world_size
@@ -45,11 +47,12 @@ def usable_split(config: TrainConfig, source: Source) -> Split:
             cannot be dealt to the processes.
     """
     split = make_split(config.split, source.scenes)
+    frames = sum(shares_of(config, source, split.train) or [1.0] * len(split.train))
     what, step = f"{source.path}: split {config.split!r}", config.batch_size * config.accumulate
-    if len(split.train) < step:
+    if frames + 1e-6 < step:
         kind = "batch" if config.accumulate == 1 else f"step ({config.accumulate} batches of {config.batch_size})"
         raise DepthModelsError(
-            f"{what} trains on {len(split.train)} frames, fewer than one {kind} of {step}; lower batch_size"
+            f"{what} trains on {int(frames + 1e-6)} frames, fewer than one {kind} of {step}; lower batch_size"
         )
     if not split.val:
         raise DepthModelsError(f"{what} has no frame to validate on; give it more scenes (ten or more)")
@@ -59,3 +62,20 @@ def usable_split(config: TrainConfig, source: Source) -> Split:
             f"give a multiple, such as --set batch_size={world_size()}"
         )
     return split
+
+
+def shares_of(config: TrainConfig, source: Source, indices: Sequence[int]) -> list[float] | None:
+    """Per frame of `indices`, how often an epoch has it; None where all have all.
+
+    Raises:
+        DepthModelsError: the configuration's mix is of another number of data sets.
+    """
+    if not config.mix:
+        return None
+    origin = source.origin if isinstance(source, Mixture) else [0] * len(source)
+    if len(config.mix) != max(origin) + 1:
+        raise DepthModelsError(
+            f"mix has {len(config.mix)} shares, and there are {max(origin) + 1} data sets: {source.path}; give one for "
+            "each, in the order of --data"
+        )
+    return [config.mix[origin[index]] for index in indices]
