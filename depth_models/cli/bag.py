@@ -60,3 +60,27 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{report.depths} of {report.images} images of {report.image_topic} have depth; {out}")
     return 1 if report.refused else 0
+
+
+def write_folder(source: Path, folder: Path, checkpoint: str, device: str, precision: str) -> Path:
+    """A bag's images and a checkpoint's depth of them, as a folder in TUM RGB-D's layout, for verbs that read those.
+
+    Args:
+        source: a rosbag2.
+        folder: to be made; it is returned.
+        checkpoint, device, precision: of `DepthPredictor.from_checkpoint`.
+
+    Raises:
+        DepthModelsError: as `write_files`; or there is no camera_info that fits the images.
+    """
+    from depth_estimation_ros.bag import write_files
+    from depth_models.errors import DepthModelsError
+    from depth_models.predictor import DepthPredictor
+
+    report = write_files(source, folder, DepthPredictor.from_checkpoint(checkpoint, device, precision=precision))
+    if not (folder / "camera.yaml").is_file():
+        reasons = "; ".join(report.warnings) or "none beside the image topic"
+        raise DepthModelsError(f"{source}: no camera_info of {report.image_topic} can be used ({reasons})")
+    for reason, count in report.refused.items():
+        print(f"{source}: {count} images have no depth: {reason}", file=sys.stderr)
+    return folder
