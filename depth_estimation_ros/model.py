@@ -79,6 +79,7 @@ class Model:
             "device": self._predictor.device,
             "backend": self._predictor.backend,
             "precision": self._predictor.precision,
+            "sigma": "yes" if "sigma" in checkpoint.config else "no: depth/sigma stays silent",
         }
         if self._predictor.device != "cpu":
             import torch

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
 from depth_estimation_ros.calibration import focal_length
 from depth_estimation_ros.conversions import fill_image
-from depth_estimation_ros.pipeline import DepthFrame
+from depth_estimation_ros.pipeline import NO_SIGMA, DepthFrame
 from depth_estimation_ros.points import POINT_BYTES, organised_points
 from depth_estimation_ros.preview import preview
 
@@ -129,5 +129,23 @@ class DepthPoints(Output):
         return message
 
 
+class DepthSigma(Output):
+    """Standard deviation of the depth, 32FC1 metres, NaN where the depth is invalid; silent if the model tells none."""
+
+    topic = "depth/sigma"
+    message_type = Image
+
+    def message(self, frame: DepthFrame) -> Image | None:
+        sigma = frame.sigma
+        if sigma is None:
+            self._node.get_logger().warning(f"{self.topic} stays silent: {NO_SIGMA}", once=True)
+            return None
+        message = Image(header=frame.image.header)
+        fill_image(message, sigma, "32FC1")
+        return message
+
+
 # The four of an RGB-D reader first, next to each other.
-OUTPUTS: tuple[type[Output], ...] = (DepthImage, DepthCameraInfo, RgbImage, RgbCameraInfo, DepthPoints, DepthPreview)
+OUTPUTS: tuple[type[Output], ...] = (
+    DepthImage, DepthCameraInfo, RgbImage, RgbCameraInfo, DepthPoints, DepthPreview, DepthSigma
+)  # fmt: skip

@@ -85,6 +85,13 @@ class NodeParameters:
         high=10.0,
         live=True,
     )
+    max_relative_sigma: float = _parameter(
+        0.0,
+        "Depths whose standard deviation is more than this part of them, such as 0.3, become invalid; 0 is off.",
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
     rectify: bool = _parameter(
         False, "Undistort the image as camera_info says; all outputs are then those of a pinhole camera."
     )

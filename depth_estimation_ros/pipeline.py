@@ -14,6 +14,7 @@ from depth_estimation_ros.edge_filter import without_flying_pixels
 from depth_estimation_ros.rectification import Rectifier
 from depth_models.types import Depth
 
+NO_SIGMA = "the model tells no standard deviation; `depth-models confidence` adds it to unet and fpn"
 _MOST_16UC1_M = 65.5355  # rounds to 65535 mm
 
 
@@ -28,6 +29,8 @@ class DepthFrame:
         encoding: '32FC1' or '16UC1'.
         camera_info: that of `rgb`, its header still the camera's; None where there is none that fits.
         clipped_pixels: how many depths are invalid only since they do not fit 16UC1.
+        relative_sigma: (H, W) float32, standard deviation of the depth as a part of it, larger is worse; None where the
+            model does not tell.
     """
 
     image: Any
@@ -36,6 +39,7 @@ class DepthFrame:
     encoding: str
     camera_info: Any | None
     clipped_pixels: int = 0
+    relative_sigma: np.ndarray | None = None
 
     @property
     def metres(self) -> np.ndarray:
@@ -43,6 +47,11 @@ class DepthFrame:
         if self.encoding == "32FC1":
             return self.depth
         return np.where(self.depth > 0, self.depth / np.float32(1000), np.float32(np.nan))
+
+    @property
+    def sigma(self) -> np.ndarray | None:
+        """(H, W) float32 metres, standard deviation of `metres`, NaN where that is; None where the model has none."""
+        return None if self.relative_sigma is None else self.relative_sigma * self.metres
 
 
 class Pipeline:
@@ -55,9 +64,11 @@ class Pipeline:
         warn: called with a reason when a camera_info cannot be used as it should be.
         edge_filter: see `without_flying_pixels`; 0 for none.
         rectify: undistort the image first; an image without a usable camera_info is then refused.
+        max_relative_sigma: depths whose standard deviation is a larger part of them become invalid; 0 for none. Without
+            effect where the predictor tells no standard deviation.
 
     Attributes:
-        encoding, max_depth, edge_filter: as above; may be changed at any time.
+        encoding, max_depth, edge_filter, max_relative_sigma: as above; may be changed at any time.
     """
 
     def __init__(
@@ -68,8 +79,10 @@ class Pipeline:
         warn: Callable[[str], None],
         edge_filter: float = 0.0,
         rectify: bool = False,
+        max_relative_sigma: float = 0.0,
     ) -> None:
         self.encoding, self.max_depth, self.edge_filter = encoding, max_depth, edge_filter
+        self.max_relative_sigma = max_relative_sigma
         self._predictor, self._warn = predictor, warn
         self._rectifier = Rectifier() if rectify else None
 
@@ -80,6 +93,7 @@ class Pipeline:
             MessageError: the image cannot be decoded, or not be rectified.
         """
         encoding, max_depth, edge_filter = self.encoding, self.max_depth, self.edge_filter
+        max_relative_sigma = self.max_relative_sigma
         rgb = image_to_rgb(image)
         info = self._fitted(camera_info, *rgb.shape[:2])
         seen = None
@@ -89,15 +103,20 @@ class Pipeline:
             rectified = self._rectifier(rgb, info)
             rgb, info, seen = rectified.rgb, rectified.info, rectified.seen
         fx, fy = (focal_length(info) if info is not None else None) or (None, None)
-        metres = self._predictor(rgb, fx=fx, fy=fy).metres
+        predicted = self._predictor(rgb, fx=fx, fy=fy)
+        metres, sigma = predicted.metres, predicted.sigma_metres
+        if sigma is not None:  # as a part of the depth, which scaling the depth leaves as it is
+            sigma = sigma / metres
         if seen is not None:
             metres = np.where(seen, metres, np.float32(np.nan))
         if edge_filter > 0:
             metres = without_flying_pixels(metres, edge_filter)
+        if sigma is not None and max_relative_sigma > 0:
+            metres = np.where(sigma <= max_relative_sigma, metres, np.float32(np.nan))
         clipped = 0
         if encoding == "16UC1" and max_depth > _MOST_16UC1_M:
             clipped = int(np.count_nonzero((metres > _MOST_16UC1_M) & (metres <= max_depth)))
-        return DepthFrame(image, rgb, depth_to_image(metres, encoding, max_depth), encoding, info, clipped)
+        return DepthFrame(image, rgb, depth_to_image(metres, encoding, max_depth), encoding, info, clipped, sigma)
 
     def _fitted(self, camera_info: Any | None, height: int, width: int) -> Any | None:
         if camera_info is None:

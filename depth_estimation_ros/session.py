@@ -12,7 +12,7 @@ from depth_estimation_ros.inputs import Inputs
 from depth_estimation_ros.model import Model
 from depth_estimation_ros.outputs import OUTPUTS, Output
 from depth_estimation_ros.parameters import NodeParameters
-from depth_estimation_ros.pipeline import DepthFrame, Pipeline
+from depth_estimation_ros.pipeline import NO_SIGMA, DepthFrame, Pipeline
 from depth_estimation_ros.statistics import Statistics
 from depth_estimation_ros.worker import Worker
 
@@ -47,6 +47,7 @@ class Session:
             self._warn_of_camera_info,
             values.edge_filter,
             values.rectify,
+            values.max_relative_sigma,
         )
         try:
             self._join(values)
@@ -93,7 +94,7 @@ class Session:
         self._values = values
         pipeline, worker = self._pipeline, self._worker
         pipeline.encoding, pipeline.max_depth = values.depth_encoding, values.max_depth
-        pipeline.edge_filter = values.edge_filter
+        pipeline.edge_filter, pipeline.max_relative_sigma = values.edge_filter, values.max_relative_sigma
         if worker is not None:
             worker.max_age, worker.max_rate = values.max_age, values.max_rate
 
@@ -123,7 +124,10 @@ class Session:
             self._worker.take(message)
 
     def _predict(self, image: Any) -> DepthFrame:
-        return self._pipeline(image, self._inputs.camera_info if self._inputs is not None else None)
+        frame = self._pipeline(image, self._inputs.camera_info if self._inputs is not None else None)
+        if frame.relative_sigma is None and self._values.max_relative_sigma > 0:
+            self._node.get_logger().warning(f"max_relative_sigma is without effect: {NO_SIGMA}", once=True)
+        return frame
 
     def _ros_time_ns(self) -> int:
         return self._node.get_clock().now().nanoseconds

@@ -62,8 +62,9 @@ def test_other_errors_are_not_retried():
 
 def test_it_describes_what_is_loaded():
     predictor = Predictor()
-    predictor.checkpoint = SimpleNamespace(network="unet", source="/a/b")
+    predictor.checkpoint = SimpleNamespace(network="unet", source="/a/b", config={"sigma": True})
     predictor.device, predictor.backend, predictor.precision = "cpu", "torch", "fp32"
     assert Model(predictor).description() == {
-        "model": "unet", "weights": "/a/b", "device": "cpu", "backend": "torch", "precision": "fp32"
+        "model": "unet", "weights": "/a/b", "device": "cpu", "backend": "torch", "precision": "fp32",
+        "sigma": "yes",
     }  # fmt: skip

@@ -48,7 +48,7 @@ def test_every_topic_is_there_with_its_type():
 
 
 def test_every_value_of_the_diagnostics_is_there():
-    statistics, model = Statistics(), dict.fromkeys(("model", "weights", "device", "backend", "precision"), "")
+    statistics, model = Statistics(), dict.fromkeys(("model", "weights", "device", "backend", "precision", "sigma"), "")
     statistics.count("received")
     statistics.published(1.0, 1.0)
     for reason in ("replaced", "stale", "rate", "stopped"):

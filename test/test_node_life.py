@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_estimation_ros[ros]'")
 
 import rclpy
+import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
@@ -22,7 +23,7 @@ from depth_estimation_ros import outputs
 from depth_estimation_ros.depth_node import DepthNode
 from depth_estimation_ros.pipeline import Pipeline
 from depth_estimation_ros.scheduling import Mailbox
-from depth_models import DepthPredictor
+from depth_models import Checkpoint, DepthPredictor, Preprocess, create_network
 from depth_models.types import Depth
 
 RGB = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
@@ -176,6 +177,39 @@ def test_what_nobody_subscribes_to_is_never_made(rig, monkeypatch):
     rig.collect("depth/preview", Image)
     until(lambda: rig.answer(rig.image(RGB)) and "depth/preview" in made, "a preview")
     assert set(made) == {"depth/image", "depth/camera_info", "depth/preview"}
+
+
+def test_sigma_is_published_beside_its_depth_and_doubtful_pixels_become_invalid_while_the_node_runs(rig, tmp_path):
+    torch.manual_seed(0)
+    network = create_network("unet", encoder="resnet18", decoder_channels=(32, 16, 16, 8, 8), sigma=True)
+    sure = str(tmp_path / "sure.safetensors")
+    Checkpoint.of(network, Preprocess(64, 96, (0.5,) * 3, (0.25,) * 3, focal_px=40.0)).save(sure)
+    assert rig.set_parameter("weights", string_value=sure) == (True, "")
+    start(rig)
+    inbox, message = rig.collect("depth/sigma", Image), rig.image(RGB)
+    sigma, depth = rig.answer_in(inbox, message), rig.answer(message)
+    assert (sigma.encoding, sigma.header) == ("32FC1", message.header)
+    expected = DepthPredictor.from_checkpoint(sure, "cpu")(RGB)
+    np.testing.assert_allclose(metres(sigma), expected.sigma_metres, rtol=1e-3)
+    threshold = float(np.median(expected.sigma_metres / expected.metres))
+    assert rig.set_parameter("max_relative_sigma", double_value=threshold) == (True, "")
+    message = rig.image(RGB)
+    masked = metres(rig.answer(message))
+    assert 0.3 < np.isnan(masked).mean() < 0.7
+    assert np.array_equal(np.isnan(metres(rig.answer_in(inbox, message))), np.isnan(masked))
+    np.testing.assert_array_equal(masked[~np.isnan(masked)], metres(depth)[~np.isnan(masked)])
+
+
+def test_a_model_that_tells_no_sigma_leaves_the_topic_silent_and_the_depth_whole(rig, node):
+    assert rig.set_parameter("max_relative_sigma", double_value=0.01) == (True, "")
+    start(rig)
+    inbox, diagnostics = rig.collect("depth/sigma", Image), rig.collect("/diagnostics", DiagnosticArray)
+    assert np.isfinite(metres(rig.answer(rig.image(RGB)))).all()
+    assert not inbox
+    facts = until(
+        lambda: [v for m in list(diagnostics) for s in m.status for v in s.values if v.key == "sigma"], "facts"
+    )
+    assert facts[-1].value.startswith("no")
 
 
 def test_ros_time_that_jumps_back_stalls_nothing_and_stale_images_are_dropped(rig, node):

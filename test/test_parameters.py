@@ -42,6 +42,7 @@ def test_given_values_are_taken():
         ({"image_transport": "theora"}, "one of raw, compressed"),
         ({"rectify": 1}, "expected a bool"),
         ({"edge_filter": -0.1}, "expected 0.0 to 10.0"),
+        ({"max_relative_sigma": -0.1}, "expected 0.0 to 10.0"),
         ({"max_rate": -1.0}, "expected 0.0 to 1000.0"),
         ({"max_age": -1.0}, "expected 0.0 to 3600.0"),
         ({"preview_range": 0.0}, "expected 0.1 to 1000.0"),

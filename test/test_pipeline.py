@@ -140,3 +140,42 @@ def test_the_edge_filter_takes_flying_pixels_out(pipeline):
     assert np.isfinite(np.delete(frame.depth, 30, axis=1)).all()
     pipeline.edge_filter = 0.0
     assert np.isfinite(pipeline(image(wall), None).depth).all()
+
+
+class Unsure(Oracle):
+    """Its standard deviation is a tenth of the green channel, as a part of the depth."""
+
+    def __call__(self, rgb, fx=None, fy=None):
+        depth = super().__call__(rgb)
+        metres = np.where(depth.valid, depth.metres, np.float32(np.nan))
+        return Depth(metres, depth.valid, (rgb[..., 1] / np.float32(10)) * metres)
+
+
+def unsure_image():
+    message = image([[2, 4], [0, 11]])
+    rgb = np.frombuffer(message.data, np.uint8).reshape(2, 2, 3).copy()
+    rgb[..., 1] = [[1, 4], [2, 2]]
+    message.data = rgb.tobytes()
+    return message
+
+
+@pytest.mark.parametrize("encoding", ["32FC1", "16UC1"])
+def test_sigma_is_in_metres_and_invalid_where_the_depth_is(warnings, encoding):
+    frame = Pipeline(Unsure(), encoding, 10.0, warnings.append)(unsure_image(), None)
+    np.testing.assert_allclose(frame.sigma, [[0.2, 1.6], [np.nan, np.nan]], rtol=1e-6)
+
+
+def test_doubtful_depths_become_invalid_and_others_stay(warnings):
+    pipeline = Pipeline(Unsure(), "32FC1", 10.0, warnings.append, max_relative_sigma=0.3)
+    frame = pipeline(unsure_image(), None)
+    np.testing.assert_array_equal(frame.depth, np.float32([[2, np.nan], [np.nan, np.nan]]))
+    np.testing.assert_allclose(frame.sigma, [[0.2, np.nan], [np.nan, np.nan]], rtol=1e-6)
+    pipeline.max_relative_sigma = 0.0
+    np.testing.assert_array_equal(pipeline(unsure_image(), None).depth, np.float32([[2, 4], [np.nan, np.nan]]))
+
+
+def test_without_a_standard_deviation_no_depth_is_doubted(pipeline):
+    pipeline.max_relative_sigma = 0.1
+    frame = pipeline(image([[1, 2], [3, 4]]), None)
+    assert frame.sigma is None
+    assert np.isfinite(frame.depth).all()
