@@ -1,10 +1,8 @@
-"""A prepared folder gives what its file gives, whatever stopped the preparing, and is refused where it is not whole."""
+"""A prepared folder gives what its file gives, and is refused where it is not whole."""
 
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,7 @@ from depth_models.data.samples import PreparedSet, ShuffledBatches
 from depth_models.data.sources import open_source
 from depth_models.data.transforms import Augmentation
 
-FRAMES, BLOCK = 40, 8
+FRAMES = 40
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +38,6 @@ def folder(mat, tmp_path_factory):
 @pytest.fixture
 def copy(folder, tmp_path):
     return Path(shutil.copytree(folder, tmp_path / "copy"))
-
-
-def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("depth", ["depths", "rawDepths"])
@@ -104,84 +98,6 @@ def test_nyus_border_is_known_to_the_folder_too(tmp_path):
     assert masked.sum() == (471 - 44) * (601 - 40)
 
 
-def test_a_second_prepare_does_nothing(mat, folder):
-    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    calls = []
-    assert prepare(mat, folder, lambda *numbers: calls.append(numbers)) == folder
-    assert calls == []
-    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-
-
-def test_progress_is_told_at_the_start_and_after_each_block(mat, tmp_path, monkeypatch):
-    monkeypatch.setattr("depth_models.data.nyu._BLOCK_FRAMES", BLOCK)
-    calls = []
-    prepare(mat, tmp_path / "out", lambda *numbers: calls.append(numbers))
-    assert calls == [(done, FRAMES) for done in range(0, FRAMES + 1, BLOCK)]
-
-
-CHILD = """
-import os, resource, signal, sys
-from depth_models.data import nyu, prepared
-from depth_models.errors import DepthModelsError
-
-nyu._BLOCK_FRAMES = 8
-mat, out, how, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-written = 0
-encode = prepared.encode_depth
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def encode_or_die(frame):
-    global written
-    written += 1
-    if how == "frame" and written == number:
-        die()
-    return encode(frame)
-
-prepared.encode_depth = encode_or_die
-if how == "limit":
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
-try:
-    prepared.prepare(mat, out, lambda done, frames: die() if how == "block" and done == number else None)
-except DepthModelsError as error:
-    print(error)
-"""
-
-
-def child(*arguments):
-    command = [sys.executable, "-c", CHILD, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-@pytest.mark.parametrize(("how", "number"), [("block", 0), ("block", 24), ("frame", 1), ("frame", 29), ("frame", 75)])
-def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_bytes(mat, folder, tmp_path, how, number):
-    assert child(mat, tmp_path / "out", how, number).returncode == -9
-    done = json.loads((tmp_path / "out" / "prepared.json").read_text())["done"]
-    assert done == {("block", 24): 24, ("frame", 29): 8, ("frame", 75): 32}.get((how, number), 0)
-    with pytest.raises(DepthModelsError, match=f"half written, {done} of 40 frames; go on with depth-models data prep"):
-        open_source(tmp_path / "out")
-    first = []
-    prepare(mat, tmp_path / "out", lambda done, frames: first.append(done))
-    assert first[0] == done
-    assert content(tmp_path / "out") == content(folder)
-
-
-def test_a_full_disk_is_a_clear_error_and_what_is_done_stays(mat, folder, tmp_path):
-    """With files limited to a size that the record fits into, and three of five blocks of pictures."""
-    printed = child(mat, tmp_path / "out", "limit", 8000).stdout
-    assert "out: cannot be written (File too large); 24 of 40 frames are done, and the same command goes on" in printed
-    prepare(mat, tmp_path / "out")
-    assert content(tmp_path / "out") == content(folder)
-
-
-def test_a_folder_that_cannot_be_made_is_a_clear_error(mat, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DepthModelsError, match=r"file/out: cannot be written \(Not a directory\); 0 of 40 frames"):
-        prepare(mat, tmp_path / "file" / "out")
-
-
 def changed(folder, **values):
     record = folder / "prepared.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | values))
@@ -204,22 +120,6 @@ def test_a_folder_that_is_not_whole_is_refused_with_the_reason(copy, damage, rea
     with pytest.raises(DepthModelsError, match=reason) as caught:
         open_source(copy)
     assert str(copy) in str(caught.value)
-
-
-def test_an_unfinished_folder_that_lost_bytes_does_not_go_on(mat, copy):
-    changed(copy, done=16)
-    (copy / "rgb.npy").write_bytes((copy / "rgb.npy").read_bytes()[:1000])
-    with pytest.raises(DepthModelsError, match=r"rgb.npy: shorter than its 16 frames"):
-        prepare(mat, copy)
-
-
-def test_another_file_is_not_prepared_into_the_folder(mat, copy, tmp_path):
-    other = write_mat(tmp_path / "other.mat", **nyu_arrays(3))
-    with pytest.raises(DepthModelsError, match=r"holds frames of .*nyu.mat.*, and not of .*other.mat"):
-        prepare(other, copy)
-    (copy / "prepared.json").unlink()
-    with pytest.raises(DepthModelsError, match=r"has a rgb.npy of something else"):
-        prepare(mat, copy)
 
 
 def test_a_changed_byte_is_found_in_its_frame_and_file(copy):
@@ -246,20 +146,3 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process(folder):
     assert len(alone) == len(sent) == 10
     for ours, theirs in zip(alone, sent, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
-
-
-@pytest.mark.slow
-def test_its_memory_does_not_grow_with_the_file(tmp_path):
-    """160 frames of NYUv2's size are 540 MB in the file's types."""
-    frames, (height, width) = 160, (480, 640)
-    arrays = nyu_arrays(1, height, width)
-    many = {name: values * frames if isinstance(values, list) else values for name, values in arrays.items()}
-    many = {k: v if isinstance(v, list) else np.broadcast_to(v, (frames, *v.shape[1:])) for k, v in many.items()}
-    mat = write_mat(tmp_path / "nyu.mat", **many)
-    code = (
-        "import sys; from depth_models.data.prepared import prepare; prepare(*sys.argv[1:])\n"
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    )
-    command = [sys.executable, "-c", code, mat, tmp_path / "out"]
-    peak_kib = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert peak_kib * 1024 < 350e6  # getrusage's figure would begin with that of this process
