@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 
-from depth_estimation_ros.doctor.observations import IMAGE_TYPES, INFO_TYPE, Endpoint, Finding, Observations, sent_of
+from depth_estimation_ros.doctor.connections import no_node, no_publisher, qos, types
+from depth_estimation_ros.doctor.observations import Endpoint, Finding, Observations, sent_of
 
 # Of messages seen, so that one lost at either end of the watch does not count as a fault.
 MOST = 0.8
@@ -18,80 +19,6 @@ PROFILE = "FASTDDS_DEFAULT_PROFILES_FILE=share/depth_estimation_ros/config/fastd
 def diagnose(seen: Observations) -> list[Finding]:
     """All that is wrong, causes before their effects; empty if nothing is."""
     return [finding for check in CHECKS for finding in check(seen)]
-
-
-def _no_node(seen: Observations) -> Iterator[Finding]:
-    if seen.node is None:
-        yield Finding(
-            "no node",
-            "no depth node is on the graph",
-            "start it (ros2 launch depth_estimation_ros depth.launch.py); if it runs, give this shell its "
-            "ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE, or name it (--node) if it was renamed",
-        )
-    elif not any(endpoint.node == seen.node for endpoint in seen.subscribers):
-        yield Finding(
-            "not configured",
-            f"{seen.node} subscribes to nothing: it is not configured",
-            f"see why in its log; then `ros2 lifecycle set {seen.node} configure`, and `activate`",
-        )
-
-
-def _no_publisher(seen: Observations) -> Iterator[Finding]:
-    for name, topic, types in (
-        ("image", seen.image_topic, IMAGE_TYPES),
-        ("camera_info", seen.camera_info_topic, (INFO_TYPE,)),
-    ):
-        publishers = [e for e in seen.publishers if e.topic == topic]
-        if publishers:
-            continue
-        others = sorted({e.topic for e in seen.publishers if e.type in types and e.node != seen.node})
-        remap = f"; {', '.join(others)} has publishers: launch with {name}:={others[0]}" if others else ""
-        effect = "" if name == "image" else " (depth then assumes the network's focal length, so its metres are wrong)"
-        yield Finding(
-            "no publisher", f"nobody publishes {topic}{effect}", f"start the camera driver, or remap {name}{remap}"
-        )
-
-
-def _types(seen: Observations) -> Iterator[Finding]:
-    for publisher, subscriber in _pairs(seen):
-        if publisher.type != subscriber.type:
-            yield Finding(
-                "type",
-                f"{publisher.topic}: {publisher.node} publishes {publisher.type} and {subscriber.node} expects "
-                f"{subscriber.type}; nothing arrives",
-                "remap one of them; for compressed images set the node's image_transport to compressed",
-            )
-
-
-def _qos(seen: Observations) -> Iterator[Finding]:
-    for publisher, subscriber in _pairs(seen):
-        offered, requested = publisher.qos, subscriber.qos
-        for policy, is_short in (
-            ("reliability", offered.reliability == "best_effort" and requested.reliability == "reliable"),
-            ("durability", offered.durability == "volatile" and requested.durability == "transient_local"),
-            ("deadline", offered.deadline_s > requested.deadline_s),
-            ("liveliness", offered.liveliness == "automatic" and requested.liveliness == "manual_by_topic"),
-        ):
-            if publisher.type == subscriber.type and is_short:
-                have, want = getattr(offered, _field(policy)), getattr(requested, _field(policy))
-                yield Finding(
-                    "qos",
-                    f"{publisher.topic}: {publisher.node} offers {policy} {have} and {subscriber.node} requests "
-                    f"{want}; they do not match, and nothing arrives",
-                    f"set {policy} of {subscriber.node} to {have}, or that of {publisher.node} to {want} (of the depth "
-                    "node: parameters image_reliability, depth_reliability)",
-                )
-
-
-def _field(policy: str) -> str:
-    return "deadline_s" if policy == "deadline" else policy
-
-
-def _pairs(seen: Observations) -> Iterator[tuple[Endpoint, Endpoint]]:
-    for publisher in seen.publishers:
-        for subscriber in seen.subscribers:
-            if publisher.topic == subscriber.topic:
-                yield publisher, subscriber
 
 
 def _silent(seen: Observations) -> Iterator[Finding]:
@@ -259,6 +186,6 @@ def _nodes(endpoints: Iterable[Endpoint]) -> str:
 
 
 CHECKS: tuple[Callable[[Observations], Iterator[Finding]], ...] = (
-    _no_node, _no_publisher, _types, _qos, _silent, _refused, _geometry, _calibration, _lost, _no_depth, _unit, _slow,
-    _queue,
+    no_node, no_publisher, types, qos, _silent, _refused, _geometry, _calibration, _lost, _no_depth, _unit,
+    _slow, _queue,
 )  # fmt: skip
