@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import cv2
 import numpy as np
+
+from depth_models.images import MOST_PIXELS
 
 
 class MessageError(ValueError):
@@ -87,7 +90,7 @@ def image_to_rgb(message: Any) -> np.ndarray:
 
     Raises:
         MessageError: unknown encoding; no pixel; an odd size where the encoding forbids it; step or data too short;
-            compressed data that are broken or cut off.
+            compressed data that are broken, cut off or of more than `MOST_PIXELS`.
     """
     if not hasattr(message, "encoding"):
         return _decompressed(message)
@@ -118,6 +121,7 @@ def _decompressed(message: Any) -> np.ndarray:
         raise MessageError(
             f"{what}: its {len(data)} bytes are cut off; is the network or the camera's buffer full?", "data"
         )
+    _check_size(data, what)
     try:
         # A camera_info is of the pixels as they are stored, whatever an EXIF tag says of up and down.
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -126,6 +130,24 @@ def _decompressed(message: Any) -> np.ndarray:
     if bgr is None:
         raise MessageError(f"{what}: its {len(data)} bytes are broken; does the publisher send whole images?", "data")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _check_size(data: bytes, what: str) -> None:
+    """Refuse a size before OpenCV takes memory for it: some hundred bytes may say that they are a gigapixel."""
+    from PIL import Image  # reads the header only
+
+    try:
+        width, height = Image.open(io.BytesIO(data)).size
+    except Image.DecompressionBombError as error:
+        raise MessageError(f"{what}: its {len(data)} bytes are forged or broken: {error}", "size") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MessageError(f"{what}: its {len(data)} bytes are broken: {error}", "data") from error
+    if width * height > MOST_PIXELS:
+        raise MessageError(
+            f"{what}: its {len(data)} bytes say that they are {width} x {height} pixels, more than {MOST_PIXELS}, the "
+            "most that is decoded; they are forged or broken, or the camera must send smaller images",
+            "size",
+        )
 
 
 def _samples(message: Any, layout: _Layout) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from depth_models.errors import DepthModelsError
 
+MOST_PIXELS = 1 << 26  # 200 MB as RGB; a header that says more is forged or broken, and decoding it fills the memory
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"}
 
 
@@ -18,7 +19,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Grey becomes three equal channels, transparency is dropped, 16-bit grey is scaled by its type's range.
 
     Raises:
-        DepthModelsError: the file is absent, empty, or not an image that can be read whole.
+        DepthModelsError: the file is absent, empty, of more than `MOST_PIXELS`, or not an image that can be read whole.
     """
     from PIL import Image
 
@@ -36,9 +37,16 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def from_pil(image: Any) -> np.ndarray:
-    """A Pillow image as (H, W, 3) uint8 RGB, upright."""
+    """A Pillow image as (H, W, 3) uint8 RGB, upright.
+
+    Raises:
+        ValueError: more than `MOST_PIXELS`, found before they are decoded; or floating-point pixels.
+    """
     from PIL import ImageOps
 
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"it has {width} x {height} pixels, and {MOST_PIXELS} is the most that is read; shrink it")
     image = ImageOps.exif_transpose(image)
     if image.mode == "F":  # Pillow would clip it to 0..255, and most such files hold 0..1
         raise ValueError("it holds floating-point numbers, whose range nobody knows; save it with 8 or 16 bits")

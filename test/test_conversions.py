@@ -1,13 +1,11 @@
 """Message decoding against OpenCV, formulas in float64 and hand-made mosaics."""
 
 import array
-import io
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from depth_estimation_ros.conversions import (
     MessageError,
@@ -183,58 +181,3 @@ def test_filling_a_message_and_reading_it_gives_the_pixels_back(pixels, encoding
     assert filled.data.tobytes() == pixels.tobytes()
     if encoding == "rgb8":
         np.testing.assert_array_equal(image_to_rgb(filled), pixels)
-
-
-def compressed(data, form="bgr8; jpeg compressed bgr8"):
-    return SimpleNamespace(format=form, data=array.array("B", data))
-
-
-def encoded(extension, pixels=RGB[..., ::-1]):
-    done, data = cv2.imencode(extension, pixels)
-    assert done
-    return data.tobytes()
-
-
-@pytest.mark.parametrize("form", ["png", "rgb8; png compressed bgr8", "mono8; png compressed ", ""])
-def test_a_png_gives_the_rgb_that_went_in(form):
-    out = image_to_rgb(compressed(encoded(".png"), form))
-    np.testing.assert_array_equal(out, RGB)
-    assert out.flags.c_contiguous
-
-
-@pytest.mark.parametrize("form", ["jpeg", "rgb8; jpeg compressed bgr8", "bayer_rggb8; jpeg compressed bgr8"])
-def test_a_jpeg_gives_the_colours_that_went_in(form):
-    colours = np.zeros((32, 48, 3), np.uint8)
-    colours[:, :16], colours[:, 16:32], colours[:, 32:] = (200, 30, 40), (20, 180, 60), (30, 50, 220)
-    out = image_to_rgb(compressed(encoded(".jpg", colours[..., ::-1]), form))
-    for left in (0, 16, 32):
-        inner = np.s_[4:-4, left + 6 : left + 10]
-        assert np.abs(out[inner].astype(int) - colours[inner]).max() <= 12
-    padded = image_to_rgb(compressed(encoded(".jpg", colours[..., ::-1]) + bytes(100), form))
-    np.testing.assert_array_equal(padded, out)
-
-
-def test_an_exif_tag_does_not_turn_the_pixels():
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
-    file = io.BytesIO()
-    Image.fromarray(np.zeros((16, 48, 3), np.uint8)).save(file, "jpeg", exif=exif)
-    assert image_to_rgb(compressed(file.getvalue())).shape == (16, 48, 3)
-
-
-@pytest.mark.parametrize(
-    ("bad", "reason"),
-    [
-        (compressed(b""), "its 0 bytes are neither JPEG nor PNG"),
-        (compressed(b"GIF89a" + bytes(50)), "neither JPEG nor PNG"),
-        (compressed(encoded(".jpg")[:-20]), "cut off"),
-        (compressed(encoded(".png")[:-20]), "cut off"),
-        (compressed(encoded(".jpg")[:20] + encoded(".jpg")[-2:]), "broken"),
-        (compressed(encoded(".png"), "16UC1; compressedDepth png"), "it holds '16UC1'"),
-        (compressed(encoded(".png"), "16UC1; png compressed "), "it holds '16UC1'"),
-        (compressed(encoded(".jpg"), "bayer_rggb8; jpeg compressed "), "it holds 'bayer_rggb8'"),
-    ],
-)
-def test_bad_compressed_messages_are_refused_with_the_reason(bad, reason):
-    with pytest.raises(MessageError, match=reason):
-        image_to_rgb(bad)
