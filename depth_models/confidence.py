@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from depth_models.checkpoint import Checkpoint
 from depth_models.data.sources import Source
+from depth_models.data.splits import spread
 from depth_models.data.transforms import mask_border
 from depth_models.errors import DepthModelsError
 from depth_models.networks import create_network
@@ -78,12 +79,6 @@ def fit_sigma(
     misses = (1 - torch.exp(-rows.error)).abs() / torch.exp(ratios)  # |depth - truth| in sigmas
     _install(network, _fit([rows, blind], seed=FOLDS), calibrating_factor(misses.numpy()))
     return Checkpoint.of(network, checkpoint.preprocess, checkpoint.record)
-
-
-def spread(indices: Sequence[int], count: int) -> list[int]:
-    """At most `count` of the frames, evenly spaced."""
-    places = np.linspace(0, len(indices) - 1, min(count, len(indices)))
-    return [indices[int(place)] for place in places]
 
 
 def calibrating_factor(misses: np.ndarray) -> float:

@@ -9,7 +9,8 @@ import torch
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
 from depth_models.checkpoint import find_checkpoint
 from depth_models.cli import main
-from depth_models.confidence import blinded, calibrating_factor, fit_sigma, spread
+from depth_models.confidence import blinded, calibrating_factor, fit_sigma
+from depth_models.data.splits import spread
 from depth_models.types import Camera, Sample
 
 PRE = Preprocess(64, 96, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), 80.0)

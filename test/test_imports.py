@@ -28,6 +28,7 @@ LAYERS = [
     ["depth_models.networks.*"],
     ["depth_models.checkpoint", "depth_models.run_folder"],
     ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation", "depth_models.confidence"],
+    ["depth_models.calibrate"],
     ["depth_models.depth_anything", "depth_models.store"],
     ["depth_models.experiments.*"],
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],

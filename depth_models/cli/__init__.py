@@ -14,7 +14,8 @@ from importlib import import_module
 
 from depth_models.errors import DepthModelsError
 
-VERBS = ("networks", "weights", "data", "train", "confidence", "evaluate", "predict", "experiment", "bag", "consistency")
+VERBS = ("networks", "weights", "data", "train", "confidence", "calibrate", "evaluate", "predict", "experiment", "bag",
+         "consistency")  # fmt: skip
 EXTRAS = {"rosbags": "bag"}  # of setup.py, by the package that it brings; others come with `train`
 
 

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(checkpoint: Checkpoint, source: Source, indices: Sequence[int], progress: Any) -> dict[str, float]:
     """Pooled confidence figures of frames that neither depth nor sigma was fitted on."""
-    from depth_models.confidence import spread
+    from depth_models.data.splits import spread
     from depth_models.evaluation import evaluate_source
     from depth_models.predictor import DepthPredictor
 

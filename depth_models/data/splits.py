@@ -114,3 +114,9 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
 def held_out(part: tuple[int, ...], step: int) -> tuple[int, ...]:
     """Every `step`-th frame of a part, or as many more as it takes to have 32 of them: fewer tell little."""
     return part[:: max(min(step, len(part) // _FEWEST_HELD_OUT), 1)]
+
+
+def spread(indices: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the frames, evenly spaced."""
+    places = np.linspace(0, len(indices) - 1, min(count, len(indices)))
+    return [indices[int(place)] for place in places]
