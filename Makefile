@@ -16,7 +16,7 @@ $(STAMP): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { echo "Python 3.10 to 3.13 is needed, got $$($(PYTHON) --version); name one: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "cannot make a virtual environment: apt install python3-venv"; exit 1; }
 	$(BIN)/pip install -q -c constraints.txt setuptools
-	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[ros,train,dev]'
+	$(BIN)/pip install -q -c constraints.txt --no-build-isolation -e '.[ros,train,openvino,onnxruntime,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)

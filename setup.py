@@ -14,6 +14,10 @@ EXTRAS = {
     # Real ROS 2 (Kilted) as wheels, for machines without a ROS installation; a system ROS needs none of these.
     "ros": ["ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-common-interfaces", "rosbags"],
     "bag": ["rosbags"],  # recorded bags, also without ROS
+    # What runs networks faster than torch; `auto` uses those that are there. onnx writes the files that they read.
+    "openvino": ["openvino>=2024.4", "onnx>=1.15"],
+    "onnxruntime": ["onnxruntime>=1.18", "onnx>=1.15"],
+    "tensorrt": ["tensorrt>=10.3", "onnx>=1.15"],  # NVIDIA GPUs, beside a torch for CUDA
     "train": [
         "h5py",
         "matplotlib",
@@ -40,6 +44,7 @@ setup(
         "torch>=2.4",
         "segmentation-models-pytorch>=0.4",
         "safetensors>=0.4",
+        "filelock>=3.12",
         "opencv-python-headless>=4.8",
         "pillow>=10",
         "pyyaml>=6",

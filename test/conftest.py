@@ -1,6 +1,6 @@
 """What several test files need."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,15 @@ def write_planes(path: Path, scenes: int) -> Path:
             frame = Frame(rgb, depth, depth, camera, np.eye(4), 0, "plane")
             file.write(i, pack(frame, f"plane_{i // PLANE_VIEWS:04d}", str(i)))
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests, and the processes that they start, share no cache with the user, and 'auto' measures nothing in them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPTH_MODELS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("DEPTH_MODELS_BACKEND", "torch")
+        yield
 
 
 @pytest.fixture(scope="session")

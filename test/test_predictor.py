@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from depth_models import Checkpoint, Depth, DepthModelsError, DepthOutput, DepthPredictor, Preprocess, create_network
+from depth_models.backends.pytorch import Eager
 from depth_models.enlarging import upsample_depth
 from depth_models.networks.registry import DepthNetwork
 
@@ -130,7 +131,7 @@ def test_the_focal_length_scales_the_metres(predictor):
 
 @pytest.mark.parametrize(("fx", "fy"), [(500.0, None), (0.0, 500.0), (math.nan, math.nan)])
 def test_a_bad_focal_length_is_refused_before_the_network_runs(fx, fy, predictor, monkeypatch):
-    monkeypatch.setattr(predictor, "_forward", lambda canvases: pytest.fail("the network ran"))
+    monkeypatch.setattr(predictor, "_backend", lambda canvases: pytest.fail("the network ran"))
     with pytest.raises(DepthModelsError, match="fx and fy must both be positive"):
         predictor(rgb_image(10, 10), fx, fy)
 
@@ -144,6 +145,7 @@ class Oracle(DepthNetwork):
 
 
 class OracleCheckpoint:
+    network = "oracle"
     preprocess = Preprocess(64, 96, tuple(MEAN), tuple(STD), FOCAL)
 
     def build(self):
@@ -179,8 +181,8 @@ def test_threads_take_turns(predictor):
 
 
 def test_it_is_warm_when_made(checkpoint, monkeypatch):
-    calls, forward = [], DepthPredictor._forward
-    monkeypatch.setattr(DepthPredictor, "_forward", lambda self, x: calls.append(tuple(x.shape)) or forward(self, x))
+    calls, run = [], Eager.__call__
+    monkeypatch.setattr(Eager, "__call__", lambda self, x: calls.append(x.shape) or run(self, x))
     DepthPredictor(checkpoint, device="cpu")
     assert calls == [(1, *SIZE, 3)]
 
@@ -217,7 +219,7 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(device, checkpoint, monkeypatc
         ({"device": "cuda:x"}, "unknown device 'cuda:x'"),
         ({"device": "cpu:0"}, "unknown device 'cpu:0'"),
         ({"backend": "tflite"}, "unknown backend 'tflite'; expected 'auto' or one of torch"),
-        ({"precision": "int8"}, "unknown precision 'int8'; expected 'auto' or one of fp32, fp16, bf16"),
+        ({"precision": "int4"}, "unknown precision 'int4'; expected 'auto' or one of fp32, fp16, bf16, int8"),
         ({"precision": "fp16"}, "precision 'fp16' needs a GPU; on a CPU use 'fp32' or 'bf16'"),
     ],
 )

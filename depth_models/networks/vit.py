@@ -110,7 +110,7 @@ class ViT(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        rows, columns = image.shape[2] // PATCH, image.shape[3] // PATCH
+        rows, columns = int(image.shape[2]) // PATCH, int(image.shape[3]) // PATCH  # int: constants where it is traced
         patches = self.patch_embed(image)
         tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
         tokens = tokens + self.positions(rows, columns)

@@ -1,0 +1,87 @@
+"""What back-ends share that compile a network into files: the cache, and the check against PyTorch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from depth_models.backends.base import Backend
+from depth_models.backends.cache import LOG, cached
+from depth_models.backends.parity import compare, patterns
+from depth_models.errors import DepthModelsError
+
+if TYPE_CHECKING:
+    from depth_models.checkpoint import Checkpoint
+
+_FRAMES = 2  # of the check when a file is built
+
+
+class CompiledBackend(Backend):
+    """A back-end whose network is built once into a folder of the cache, and read from there without torch."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str) -> None:
+        """Write the files into `folder`."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, folder: Path, device: str, precision: str, threads: int | None) -> Backend:
+        """Load what `build` wrote."""
+
+    @classmethod
+    def identity(cls, device: str) -> str:
+        """What of the device the files depend on; '' where they run on any."""
+        return ""
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str, precision: str, threads: int | None) -> Backend:
+        cls.require()
+        pre = checkpoint.preprocess
+        key = {
+            "weights": checkpoint.digest,
+            "backend": cls.name,
+            "version": cls.version(),
+            "device": [device.partition(":")[0], cls.identity(device)],
+            "precision": precision,
+            "size": [pre.height, pre.width],
+        }
+
+        def build(folder: Path) -> dict[str, Any]:
+            LOG.info("building %s for %s in %s, once for these weights", checkpoint.network, cls.name, precision)
+            with _explained(cls.name, checkpoint.network):
+                cls.build(checkpoint, folder, device, precision)
+                return _checked(cls, checkpoint, folder, device, precision)
+
+        folder = cached(key, build)
+        with _explained(cls.name, checkpoint.network):
+            return cls.open(folder, device, precision, threads)
+
+
+class _explained:
+    """Whatever the libraries raise in this block becomes a DepthModelsError that says who failed."""
+
+    def __init__(self, backend: str, network: str) -> None:
+        self._who = f"back-end {backend!r} cannot run {network!r}"
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, DepthModelsError):
+            raise DepthModelsError(f"{self._who}: {type(error).__name__}: {error}") from error
+
+
+def _checked(
+    cls: type[CompiledBackend], checkpoint: Checkpoint, folder: Path, device: str, precision: str
+) -> dict[str, Any]:
+    """Compare what was built with eager PyTorch; raise a DepthModelsError where it differs too much."""
+    from depth_models.backends.pytorch import Eager
+
+    pre = checkpoint.preprocess
+    backend, reference = cls.open(folder, device, precision, None), Eager.load(checkpoint, "cpu", "fp32", None)
+    parity = compare(backend, reference, precision, patterns(_FRAMES, pre.height, pre.width))
+    backend.close()
+    parity.require(f"{checkpoint.network!r} on back-end {cls.name!r}")
+    return {"network": checkpoint.network, "parity": parity.to_dict()}

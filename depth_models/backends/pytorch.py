@@ -1,0 +1,125 @@
+"""PyTorch: eager, which is the reference for all others, and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from depth_models.backends.base import Backend, Outputs
+
+if TYPE_CHECKING:
+    import torch
+
+    from depth_models.checkpoint import Checkpoint
+
+
+class Eager(Backend):
+    """The network as it is. On a GPU its kernels are recorded once a batch size, and replayed (CUDA graphs)."""
+
+    name: ClassVar[str] = "torch"
+    package: ClassVar[str] = "torch"
+
+    @classmethod
+    def precisions(cls, device: str) -> tuple[str, ...]:
+        return ("fp32", "bf16") if device == "cpu" else ("fp32", "fp16", "bf16")
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str, precision: str, threads: int | None) -> Eager:
+        return cls(checkpoint, device, precision, threads)
+
+    def __init__(self, checkpoint: Checkpoint, device: str, precision: str, threads: int | None) -> None:
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._device = torch.device(device)
+        self._dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+        self._preprocess = checkpoint.preprocess
+        # Channels-last is faster on GPUs and on CPUs, and what `Preprocess.normalise` gives.
+        network = checkpoint.build().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = self._prepared(_in_precision(network, self._dtype))
+        self._graphs: dict[int, _Graph] = {}
+
+    def _prepared(self, network: torch.nn.Module) -> Callable[[torch.Tensor], Any]:
+        return network
+
+    def __call__(self, canvases: np.ndarray) -> Outputs:
+        import torch
+
+        host = torch.from_numpy(canvases)
+        with torch.inference_mode():
+            depth, sigma = self._forward(host) if self._device.type == "cpu" else self._replay(host)
+            return Outputs(depth.cpu().numpy(), None if sigma is None else sigma.cpu().numpy())
+
+    def _forward(self, canvases: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """(N, H, W, 3) uint8 on the device -> depth and sigma, (N, 1, H, W) float32 there."""
+        import torch
+
+        images = self._preprocess.normalise(canvases)
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
+            output = self._network(images)
+        return output.depth.float(), None if output.sigma is None else output.sigma.float()
+
+    def _replay(self, canvases: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The same through a recording of a whole pass: one launch, where eager has one a layer."""
+        count = len(canvases)
+        if count not in self._graphs:
+            self._graphs[count] = _Graph(self._forward, canvases.to(self._device))
+        return self._graphs[count](canvases.pin_memory())
+
+    def close(self) -> None:
+        self._graphs.clear()
+        del self._network
+
+
+class Compiled(Eager):
+    """The network through torch.compile, which takes a C++ compiler on CPUs, and minutes when first used.
+
+    On a GPU the compiler fuses and tunes kernels; the recording and replaying is ours.
+    """
+
+    name: ClassVar[str] = "torch-compile"
+
+    def _prepared(self, network: torch.nn.Module) -> Callable[[torch.Tensor], Any]:
+        import torch
+
+        mode = "default" if self._device.type == "cpu" else "max-autotune-no-cudagraphs"
+        return torch.compile(network, mode=mode)
+
+
+class _Graph:
+    """One recorded pass for one batch size, with the memory that it reads and writes."""
+
+    def __init__(self, forward: Callable[[torch.Tensor], Any], canvases: torch.Tensor) -> None:
+        import torch
+
+        self._input = canvases
+        side = torch.cuda.Stream(canvases.device)
+        side.wait_stream(torch.cuda.current_stream(canvases.device))
+        with torch.cuda.stream(side):  # cuDNN chooses its algorithms before they are recorded
+            for _ in range(3):
+                forward(self._input)
+        torch.cuda.current_stream(canvases.device).wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._outputs = forward(self._input)
+
+    def __call__(self, canvases: torch.Tensor) -> Any:
+        self._input.copy_(canvases, non_blocking=True)
+        self._graph.replay()
+        return self._outputs
+
+
+def _in_precision(network: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
+    """Convolutions and linear layers get their weights in `dtype` once; autocast would convert them in every pass.
+
+    Normalisations keep float32, whose running statistics half precision would round.
+    """
+    import torch
+
+    for module in network.modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d, torch.nn.Linear)):
+            module.to(dtype)
+    return network
