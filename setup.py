@@ -14,6 +14,7 @@ EXTRAS = {
     # Real ROS 2 (Kilted) as wheels, for machines without a ROS installation; a system ROS needs none of these.
     "ros": ["ros-rclpy", "ros-rmw-fastrtps-cpp", "ros-sensor-msgs", "ros-common-interfaces", "rosbags"],
     "bag": ["rosbags"],  # recorded bags, also without ROS
+    "map": ["open3d-cpu"],  # 105 MB, and 600 MB with what it brings; imported as open3d, so that one does as well
     # What runs networks faster than torch; `auto` uses those that are there. onnx writes the files that they read.
     "openvino": ["openvino>=2024.4", "onnx>=1.15"],
     "onnxruntime": ["onnxruntime>=1.18", "onnx>=1.15"],

@@ -14,9 +14,21 @@ from importlib import import_module
 
 from depth_models.errors import DepthModelsError
 
-VERBS = ("networks", "weights", "data", "train", "confidence", "calibrate", "evaluate", "predict", "experiment", "bag",
-         "consistency")  # fmt: skip
-EXTRAS = {"rosbags": "bag"}  # of setup.py, by the package that it brings; others come with `train`
+VERBS = (
+    "networks",
+    "weights",
+    "data",
+    "train",
+    "confidence",
+    "calibrate",
+    "evaluate",
+    "predict",
+    "experiment",
+    "bag",
+    "consistency",
+    "map",
+)
+EXTRAS = {"rosbags": "bag", "open3d": "map"}  # of setup.py, by the package that it brings; others come with `train`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
