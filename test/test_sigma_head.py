@@ -8,7 +8,7 @@ from depth_models import Checkpoint, DepthPredictor, Preprocess, create_network
 from depth_models.networks.registry import network_class
 from depth_models.networks.sigma import LEAST, MOST, SigmaHead, log_ratio
 
-NAMES = ("fpn", "unet")
+NAMES = ("dpt", "fpn", "unet")
 PRE = Preprocess(64, 96, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), 80.0)
 
 
@@ -50,7 +50,7 @@ def test_whatever_it_sees_sigma_is_a_positive_finite_part_of_the_depth():
 @pytest.mark.parametrize("name", NAMES)
 def test_depth_is_the_same_to_the_bit_with_and_without_the_head(name):
     plain, told = pair(name)
-    image = torch.randn(2, 3, 64, 96)
+    image = torch.randn(2, 3, *network_class(name).small_size)
     with torch.inference_mode():
         before, after = plain(image), told(image)
     assert before.sigma is None

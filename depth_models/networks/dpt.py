@@ -17,6 +17,7 @@ from depth_models.errors import DepthModelsError
 from depth_models.networks.blocks import NEAR
 from depth_models.networks.encoders import load_state, read_state
 from depth_models.networks.registry import DepthNetwork, register
+from depth_models.networks.sigma import SigmaHead
 from depth_models.networks.vit import PATCH, ViT
 from depth_models.types import DepthOutput
 
@@ -97,6 +98,7 @@ class DPT(DepthNetwork):
         max_depth_m: the largest depth, metres; the published metric weights have 20 (indoors) or 80 (outdoors).
         relative: the output is inverse depth up to a scale and a shift, as the published relative weights give it.
             `depth` is then one over that, of no known unit: `Preprocess.metric` must be False with it.
+        sigma: with a `SigmaHead`, which reads the encoder's deepest map and all levels of the decoder.
     """
 
     stride: ClassVar[int] = PATCH
@@ -110,6 +112,7 @@ class DPT(DepthNetwork):
         freeze_encoder: bool = False,
         max_depth_m: float = 20.0,
         relative: bool = False,
+        sigma: bool = False,
     ) -> None:
         super().__init__()
         if encoder not in SIZES:
@@ -117,8 +120,12 @@ class DPT(DepthNetwork):
         if not NEAR < max_depth_m < float("inf"):
             raise DepthModelsError(f"dpt needs a max_depth_m above {NEAR} m, got {max_depth_m!r}")
         self.config = {
-            "encoder": encoder, "freeze_encoder": freeze_encoder, "max_depth_m": max_depth_m, "relative": relative
-        }  # fmt: skip
+            "encoder": encoder,
+            "freeze_encoder": freeze_encoder,
+            "max_depth_m": max_depth_m,
+            "relative": relative,
+            **({"sigma": True} if sigma else {}),
+        }
         self.freeze_encoder, self.max_depth_m, self.relative = freeze_encoder, max_depth_m, relative
         size = SIZES[encoder]
         self.encoder = ViT(size.width, size.heads, size.taps, size.grid)
@@ -140,6 +147,8 @@ class DPT(DepthNetwork):
         self.head = nn.Sequential(
             nn.Conv2d(size.features // 2, 32, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(32, 1, 1)
         )
+        if sigma:
+            self.sigma_head = SigmaHead((size.width, *[size.features] * 4))
         self.train()
 
     def frozen_modules(self) -> list[nn.Module]:
@@ -147,25 +156,28 @@ class DPT(DepthNetwork):
 
     def forward(self, image: Tensor) -> DepthOutput:
         self.check_input(image)
-        raw = self.head(self.features(image)).float()  # half precision has 3 digits, too few for a depth
-        if self.relative:
-            return DepthOutput(1 / raw.clamp(min=LEAST_INVERSE))
-        return DepthOutput((self.max_depth_m * torch.sigmoid(raw)).clamp(min=NEAR))
+        tokens = self.encoder(image)
+        levels = self.decode(tokens)
+        raw = self.head(_enlarge(self.halve(levels[-1]), (image.shape[2], image.shape[3])))
+        depth = self.depth(raw.float())  # half precision has 3 digits, too few for a depth
+        return DepthOutput(depth, sigma=self.sigma((tokens[-1], *levels), depth))
 
-    def features(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) image -> (N, C, H, W), what the head reads."""
-        maps = [
-            reduce(resize(project(tokens)))
-            for tokens, project, resize, reduce in zip(
-                self.encoder(image), self.project, self.resize, self.reduce, strict=True
-            )
-        ]
+    def decode(self, tokens: list[Tensor]) -> list[Tensor]:
+        """The encoder's maps -> the decoder's levels, coarse to fine; the last is (N, C, H / 1.75, W / 1.75)."""
+        stages = zip(tokens, self.project, self.resize, self.reduce, strict=True)
+        maps = [reduce(resize(project(own))) for own, project, resize, reduce in stages]
         height, width = maps[0].shape[2:]
         sizes = [(2 * height, 2 * width), *((m.shape[2], m.shape[3]) for m in maps[:-1])]  # the next finer level's
-        fused = None
+        levels: list[Tensor] = []
         for feature, fusion, size in reversed(list(zip(maps, self.fuse, sizes, strict=True))):
-            fused = fusion(feature, fused, size)
-        return _enlarge(self.halve(fused), (image.shape[2], image.shape[3]))
+            levels.append(fusion(feature, levels[-1] if levels else None, size))
+        return levels
+
+    def depth(self, raw: Tensor) -> Tensor:
+        """(...) the head's float32 output -> (...) metres, or one over inverse depth of unknown scale and shift."""
+        if self.relative:
+            return 1 / raw.clamp(min=LEAST_INVERSE)
+        return (self.max_depth_m * torch.sigmoid(raw)).clamp(min=NEAR)
 
 
 def _enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
