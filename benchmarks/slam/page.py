@@ -24,7 +24,7 @@ def write(path: Path, results: Results, folders: list[Path]) -> None:
     with written_whole(drawing) as temporary:
         draw(temporary, results, folders)
     with written_whole(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(figures(results), indent=1) + "\n")
+        temporary.write_text(json.dumps(_without_infinity(figures(results)), indent=1) + "\n")
     part = f"{BEGIN}\n{tables(results)}\n![Trajectories from above, metres]({drawing.name})\n{END}"
     text = path.read_text() if path.is_file() else f"{BEGIN}{END}\n"
     before, _, rest = text.partition(BEGIN)
@@ -42,6 +42,13 @@ def figures(results: Results) -> dict[str, dict[str, dict[str, float]]]:
         sequence: {variant: _medians(runs) for variant, runs in of_sequence.items()}
         for sequence, of_sequence in results.items()
     }
+
+
+def _without_infinity(value: Any) -> Any:
+    """JSON has no infinity: null instead."""
+    if isinstance(value, dict):
+        return {name: _without_infinity(inner) for name, inner in value.items()}
+    return value if np.isfinite(value) else None
 
 
 def _medians(runs: list[dict[str, Any]]) -> dict[str, float]:

@@ -1,0 +1,208 @@
+"""The SLAM benchmark around ORB-SLAM3: what it is given, what becomes of a run that fails, and the tables."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("embreex")
+
+from depth_models.data.posed import PosedSequence
+
+HERE = Path(__file__).resolve().parent.parent / "benchmarks" / "slam"
+
+
+@pytest.fixture(scope="module")
+def slam():
+    """The benchmark's modules, which its command finds beside itself."""
+    sys.path.insert(0, str(HERE))
+    try:
+        import page
+        import runs
+        import variants
+        import vocabulary
+
+        yield SimpleNamespace(page=page, runs=runs, variants=variants, vocabulary=vocabulary)
+    finally:
+        sys.path.remove(str(HERE))
+
+
+@pytest.fixture
+def sequence(tmp_path):
+    """Four frames, 0.1 s apart, of 3 m; the third has no depth image."""
+    folder = tmp_path / "room"
+    for part in ("rgb", "depth"):
+        (folder / part).mkdir(parents=True)
+    for n in range(4):
+        Image.fromarray(np.full((6, 8, 3), 90, np.uint8)).save(folder / "rgb" / f"{n}.png")
+        Image.fromarray(np.full((6, 8), 15000, np.uint16)).save(folder / "depth" / f"{n}.png")
+    (folder / "rgb.txt").write_text("".join(f"{n / 10} rgb/{n}.png\n" for n in range(4)))
+    (folder / "depth.txt").write_text("".join(f"{n / 10} depth/{n}.png\n" for n in (0, 1, 3)))
+    (folder / "groundtruth.txt").write_text("".join(f"{n / 10} {n} 0 0 0 0 0 1\n" for n in range(4)))
+    camera = {"fx": 50.0, "fy": 60.0, "cx": 3.5, "cy": 2.5, "width": 8, "height": 6}
+    (folder / "camera.yaml").write_text(yaml.safe_dump(camera))
+    return PosedSequence(folder)
+
+
+def program(path, text):
+    """A stand-in for the environment's Python."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def run(slam, sequence, python, seconds=20.0):
+    tools = slam.runs.Tools(python, Path("words.txt"))
+    return slam.runs.run(tools, sequence, Path("groundtruth.txt"), [Path("d.png")] * 4, seconds)
+
+
+def test_a_run_that_crashes_hangs_or_loses_track_is_lost_and_has_no_error(slam, sequence, tmp_path):
+    crashed = run(slam, sequence, program(tmp_path / "a", "echo broken >&2; kill -SEGV $$"))
+    assert crashed == {"tracked": 0.0, "lost": "track.py ended with signal 11: broken"}
+    refused = run(slam, sequence, program(tmp_path / "b", "exit 3"))
+    assert refused == {"tracked": 0.0, "lost": "track.py ended with exit code 3: no message"}
+    hung = run(slam, sequence, program(tmp_path / "c", "exec sleep 60"), seconds=0.2)
+    assert hung == {"tracked": 0.0, "lost": "track.py hung: nothing after 0 s"}
+    states = '["NOT_INITIALIZED", "OK", "LOST", "OK"]'
+    astray = run(slam, sequence, program(tmp_path / "d", f"echo '{states}' > states.json"))
+    assert astray == {"tracked": 0.25, "lost": "tracked 25% of the frames in one map"}
+
+
+def test_a_run_is_scored_over_the_frames_of_its_longest_map(slam, sequence, tmp_path, monkeypatch):
+    """The stand-in tracks like ORB-SLAM3, and where it should score it prints the stamps of the poses it was given."""
+    poses = "".join(f"{n / 10:.6f} 0 0 0 0 0 0 1\\n" for n in range(4))
+    python = program(
+        tmp_path / "python",
+        f"""case "$1" in *track.py) echo '["OK", "LOST", "OK", "RECENTLY_LOST"]' > states.json
+        cp job.json settings.yaml {tmp_path}; printf '{poses}' > trajectory.txt;;
+        *) printf '{{"stamps": [%s]}}' "$(cut -d" " -f1 trajectory.txt | paste -sd,)"; esac""",
+    )
+    monkeypatch.setattr(slam.runs, "FEWEST_TRACKED", 0.25)
+    assert run(slam, sequence, python) == {"tracked": 0.25, "stamps": [0.2, 0.3]}
+    job = json.loads((tmp_path / "job.json").read_text())
+    assert [frame[0] for frame in job["frames"]] == [0.0, 0.1, 0.2, 0.3]
+    assert job["frames"][1][1:] == [str(sequence.frames[1].picture), "d.png"]
+    settings = cv2.FileStorage(str(tmp_path / "settings.yaml"), cv2.FILE_STORAGE_READ)
+    assert settings.getNode("Camera1.fy").real() == 60
+    assert settings.getNode("Camera.fps").real() == 10
+    assert settings.getNode("Stereo.b").real() * settings.getNode("Stereo.ThDepth").real() == pytest.approx(4.0)
+
+
+def test_the_longest_map_ends_where_a_new_one_begins(slam):
+    states = ["OK", "LOST", "OK", "RECENTLY_LOST", "OK", "NOT_INITIALIZED", "OK", "OK"]
+    assert slam.runs.longest_map(states) == slice(2, 5)
+    assert slam.runs.longest_map(["OK"] * 3) == slice(0, 3)
+    assert slam.runs.longest_map(["NOT_INITIALIZED"]) == slice(0, 0)
+
+
+def test_depth_is_written_as_the_settings_say_and_what_does_not_fit_is_invalid(slam, tmp_path):
+    metres = np.array([[1.5, np.nan, np.inf], [13.2, -1.0, 13.1]], np.float32)
+    (path,) = slam.runs.write_depth(tmp_path, iter([metres]))
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), [[7500, 0, 0], [0, 0, 65500]])
+
+
+def test_variants_of_depth_are_what_their_names_say(slam, sequence):
+    """A network that sees every metre as 0.8, 0.5 and 0.75 m of its own."""
+    shares = [0.8, 0.5, 0.6, 0.75]
+    names = {variant.name: variant.depth for variant in slam.variants.VARIANTS}
+
+    def predict(i):
+        return SimpleNamespace(metres=np.full((6, 8), 3.0 * shares[i], np.float32))
+
+    def middles(name):
+        return [float(metres[3, 3]) for metres in names[name](sequence, predict)]
+
+    assert middles("true depth")[:2] == [3, 3]
+    assert math.isnan(middles("true depth")[2])  # has no depth image
+    assert middles("constant") == [slam.variants.CONSTANT_M] * 4
+    np.testing.assert_allclose(middles("raw"), np.multiply(3.0, shares), rtol=1e-6)
+    np.testing.assert_allclose(middles("raw, one true scale"), np.multiply(3 / 0.75, shares), rtol=1e-6)
+    np.testing.assert_allclose(middles("raw, true scales"), [3, 3, np.nan, 3], rtol=1e-6)
+    assert names["monocular"] is None
+
+
+def test_a_vocabulary_holds_planted_words_with_their_rarity(slam):
+    """Sixty noisy copies of each of twelve descriptors, of which each picture has all but the last, it only one has."""
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 2, (12, 256), np.uint8)
+    noise = rng.random((6, 60, 12, 256)) < 0.03
+    bits = words ^ noise
+    pictures = [np.packbits(bits[p][:, : 12 if p == 0 else 11].reshape(-1, 256), axis=1) for p in range(6)]
+    header, *lines = slam.vocabulary.learn(pictures).split("\n")
+    assert header == "10 6 0 0"
+    nodes = [line.split() for line in lines]
+    assert all(len(node) == 35 and int(node[0]) <= n for n, node in enumerate(nodes))  # parents come first
+    parents = {int(node[0]) for node in nodes}
+    for number, node in enumerate(nodes, start=1):
+        assert (number in parents) == (node[1] == "0"), "a leaf has no children, and all others have"
+    descriptors = np.array([[int(v) for v in node[2:34]] for node in nodes], np.uint8)
+    weights = np.array([float(node[34]) for node in nodes])
+
+    def leaf(word):
+        node = 0
+        while node in parents:
+            children = [n for n, entry in enumerate(nodes, start=1) if int(entry[0]) == node]
+            node = min(children, key=lambda n: np.unpackbits(descriptors[n - 1] ^ np.packbits(word)).sum())
+        return node - 1
+
+    rare = leaf(words[11])
+    assert np.unpackbits(descriptors[rare] ^ np.packbits(words[11])).sum() < 20
+    assert weights[rare] > np.log(2), "the word of one picture tells more than those of all"
+
+
+SCORE = {"tracked": 1.0, "path_m": 4.0, "scale": 1.1}
+
+
+def score(ate_m, **other):
+    errors = {"ate_m": ate_m, "rpe": 0.05, "positions": [[0, 0, 0], [1, 1, 0]]}
+    return SCORE | {"rigid": errors, "scaled": errors} | other
+
+
+LOST = {"tracked": 0.2, "lost": "it hung"}
+
+
+def test_a_lost_run_counts_as_infinite_error_never_as_none(slam):
+    medians = slam.page.figures({"room": {"raw": [score(0.4), LOST, score(0.2)], "constant": [LOST, score(0.2), LOST]}})
+    raw, constant = medians["room"]["raw"], medians["room"]["constant"]
+    assert raw["rigid"] == pytest.approx(0.1)  # the larger of two
+    assert raw["lost"] == pytest.approx(1 / 3)
+    assert raw["scale"] == 1.1
+    assert constant["rigid"] == float("inf")
+    assert constant["tracked"] == 0.2
+
+
+def test_the_page_keeps_what_stands_around_its_tables(slam, tmp_path):
+    folder = tmp_path / "room"
+    folder.mkdir()
+    (folder / "groundtruth.txt").write_text("0 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n")
+    runs = {variant.name: [score(0.2)] for variant in slam.variants.VARIANTS} | {"constant": [LOST]}
+    path = tmp_path / "slam.md"
+    path.write_text(f"# SLAM\n{slam.page.BEGIN}old{slam.page.END}\nafter\n")
+    for _ in range(2):
+        slam.page.write(path, {"room": runs}, [folder])
+    text = path.read_text()
+    assert text.startswith(f"# SLAM\n{slam.page.BEGIN}\n")
+    assert text.endswith(f"{slam.page.END}\nafter\n")
+    assert "old" not in text
+    assert "| true depth | 5.0% | 5.0% | 5.0% | 1.10 to 1.10 | 100.0% | 0% |" in text
+    assert "| constant | lost | lost | lost |  | 20.0% | 100% |" in text
+    assert "| room | 5.0% | lost | 5.0% |" in text
+    assert np.asarray(Image.open(tmp_path / "slam.png")).ndim == 3
+    figures = json.loads((tmp_path / "slam.json").read_text())["room"]
+    assert (figures["raw"]["rigid"], figures["constant"]["rigid"]) == (0.05, None)
+
+
+def test_a_result_is_used_again_only_for_what_it_was_made_of(slam, tmp_path):
+    path = tmp_path / "raw" / "0.json"
+    assert slam.runs.cached(path, {"checkpoint": "a"}) is None
+    slam.runs.store(path, {"checkpoint": "a"}, LOST)
+    assert slam.runs.cached(path, {"checkpoint": "a"}) == LOST
+    assert slam.runs.cached(path, {"checkpoint": "b"}) is None
