@@ -2,6 +2,7 @@
 
 Own code where timm has one: timm resizes position embeddings by another rule (antialiased, and to the exact size), with
 which no published weight of Depth Anything V2 gives its published depth. Modules are named as in DINOv2's files.
+`reshape` stands where `unflatten` would do, and `shape[0]` for `len`, so that torch can export it for any batch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        qkv = self.qkv(tokens).unflatten(2, (3, self.heads, -1))  # (N, T, 3, heads, C / heads)
+        qkv = self.qkv(tokens).reshape(*tokens.shape[:2], 3, self.heads, -1)  # (N, T, 3, heads, C / heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (N, heads, T, C / heads)
         mixed = F.scaled_dot_product_attention(query, key, value)
         return self.proj(mixed.transpose(1, 2).flatten(2))
@@ -112,14 +113,14 @@ class ViT(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         rows, columns = int(image.shape[2]) // PATCH, int(image.shape[3]) // PATCH  # int: constants where it is traced
         patches = self.patch_embed(image)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1)
+        tokens = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches], dim=1)
         tokens = tokens + self.positions(rows, columns)
         maps = []
         for index, block in enumerate(self.blocks):
             tokens = block(tokens)
             if index in self.taps:
                 patches = self.norm(tokens)[:, 1:]  # the class token has done its work inside
-                maps.append(patches.transpose(1, 2).unflatten(2, (rows, columns)))
+                maps.append(patches.transpose(1, 2).reshape(patches.shape[0], -1, rows, columns))
         return maps
 
     def positions(self, rows: int, columns: int) -> Tensor:
@@ -131,7 +132,7 @@ class ViT(nn.Module):
         if rows == columns == self.grid:
             return self.pos_embed
         first, others = self.pos_embed[:, :1], self.pos_embed[:, 1:]
-        square = others.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+        square = others.transpose(1, 2).reshape(1, -1, self.grid, self.grid)
         scale = ((rows + _OFFSET) / self.grid, (columns + _OFFSET) / self.grid)
         resized = F.interpolate(square, scale_factor=scale, mode="bicubic")  # (1, C, rows, columns)
         return torch.cat([first, resized.flatten(2).transpose(1, 2)], dim=1)
