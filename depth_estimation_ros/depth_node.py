@@ -6,9 +6,9 @@ one slot, so the depth is always that of the newest image.
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
@@ -24,23 +24,27 @@ from depth_estimation_ros.fastdds import use_profile
 from depth_estimation_ros.health import Health, resting
 from depth_estimation_ros.parameters import SPECS, ParameterError, validate
 from depth_estimation_ros.session import Session
+from depth_estimation_ros.stopping import Stop
 from depth_models.errors import DepthModelsError
 
 NAME = "depth_estimator"
 REPORT_PERIOD_S = 5.0
-LAST_RESORT_S = 30.0  # for the end of the node, longer than any network takes for the image in work
 STOP_PERIOD_S = 0.2  # how often an idle node looks whether a signal came
 
 
 class DepthNode(LifecycleNode):
     """Holds a `Session` while it is configured, and publishes its diagnostics in every state.
 
+    Args:
+        loading: around the loading of the network, which takes long and may be left half done when the process ends.
+
     Raises:
         ParameterError: a parameter given at start is unknown or out of range.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loading: Callable[[], AbstractContextManager] = nullcontext) -> None:
         super().__init__(NAME, automatically_declare_parameters_from_overrides=True)
+        self._loading = loading
         self._session: Session | None = None
         self._problem = ""  # why it could not be configured
         declare_parameters(self)
@@ -84,7 +88,8 @@ class DepthNode(LifecycleNode):
         """Load the network, then join the graph."""
         self._problem = ""
         try:
-            self._session = Session(self, declared_values(self))
+            with self._loading():
+                self._session = Session(self, declared_values(self))
         except DepthModelsError as error:
             self._problem = f"cannot configure: {error}"
         except Exception as error:  # rclpy would swallow it; a driver or an out-of-memory error must be seen
@@ -151,11 +156,7 @@ def main(args: list[str] | None = None) -> int:
         0 after a clean stop; 1 if a parameter is refused, the automatic start fails, the package is not whole or ROS
         cannot be joined (security without its keys); 2 for bad ROS arguments.
     """
-    # Only a flag: rclpy's own handlers would shut the context down under the running threads, and Python's would raise
-    # KeyboardInterrupt anywhere in the clean-up, as a terminal and `ros2 launch` each send a SIGINT.
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
     try:
         use_profile()
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -173,15 +174,12 @@ def main(args: list[str] | None = None) -> int:
         return 1
     finally:
         rclpy.try_shutdown()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        # While it exits, Python gives signals back their default action: one more would look like a crash to launch.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        stop.end()
 
 
-def _run(stop: threading.Event) -> int:
+def _run(stop: Stop) -> int:
     try:
-        node = DepthNode()
+        node = DepthNode(stop.interrupting)
     except RuntimeError as error:  # rcl's: the middleware cannot be used as its environment asks for
         rclpy.logging.get_logger(NAME).fatal(f"cannot join ROS: {error}")
         return 1
@@ -195,9 +193,10 @@ def _run(stop: threading.Event) -> int:
                 node.get_logger().fatal("the automatic start failed; see above")
                 return 1
         return 0
+    except KeyboardInterrupt:  # by `stop`, while the network was loading
+        return 0
     finally:
-        # The kernel ends the process then: middleware can hang with the interpreter's lock when a peer was killed.
-        signal.setitimer(signal.ITIMER_REAL, LAST_RESORT_S)
+        stop.begin()
         node.destroy_node()
         executor.shutdown()
 

@@ -204,10 +204,16 @@ class Rig:
         until(future.done, SERVICES[kind])
         return future.result()
 
-    def transition(self, label: str) -> bool:
+    def begin(self, label: str):
+        """Ask for a transition and do not wait; returns the future of the answer."""
         request = ChangeState.Request()
         request.transition.id = TRANSITIONS[label]
-        return self.call(ChangeState, request).success
+        return self._clients[ChangeState].call_async(request)
+
+    def transition(self, label: str) -> bool:
+        future = self.begin(label)
+        until(future.done, label)
+        return future.result().success
 
     def restart(self) -> None:
         """Have an active node release everything and start again: it then has no camera_info."""

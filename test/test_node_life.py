@@ -1,8 +1,6 @@
 """How the node starts, changes its state and ends: transitions in this process, starts and ends as processes."""
 
-import signal
 import threading
-import time
 
 import cv2
 import numpy as np
@@ -15,7 +13,7 @@ import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
-from ros_rig import PATIENCE_S, NodeProcess, Process, Rig, camera_info, isolated, metres, ros_parameters, until
+from ros_rig import PATIENCE_S, NodeProcess, Rig, camera_info, isolated, metres, until
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -276,56 +274,6 @@ def test_diagnostics_follow_the_life_of_the_node(rig, node, weights, monkeypatch
     rig.answer(rig.image(RGB))
     assert rig.transition("deactivate")
     status(0, "inactive")
-
-
-@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]])
-def test_signals_end_the_node_cleanly(weights, tmp_path, signals):
-    node = NodeProcess(tmp_path / "log", f"weights:={weights}", "device:=cpu")
-    try:
-        node.wait_for("loaded unet")
-        for number in signals:
-            node.process.send_signal(number)
-        assert node.wait() == 0, node.log
-        assert "Traceback" not in node.log
-    finally:
-        node.close()
-
-
-HANGING = """
-import ctypes
-from depth_estimation_ros import depth_node
-
-def hang(self):
-    print("hangs", flush=True)
-    while True:
-        ctypes.PyDLL(None).sleep(1000)  # a C function that keeps the interpreter's lock, as middleware did
-
-depth_node.LAST_RESORT_S = 1.0
-depth_node.DepthNode.destroy_node = hang
-raise SystemExit(depth_node.main())
-"""
-
-
-def test_a_node_that_hangs_in_the_middleware_ends_all_the_same(tmp_path):
-    (tmp_path / "hanging.py").write_text(HANGING)
-    node = Process(tmp_path / "log", str(tmp_path / "hanging.py"), *ros_parameters("autostart:=true", "model:=none"))
-    try:
-        node.wait_for("hangs")
-        assert node.wait() == -signal.SIGALRM
-    finally:
-        node.close()
-
-
-def test_signals_that_come_while_the_node_exits_do_not_make_it_a_crash(weights, tmp_path):
-    node = NodeProcess(tmp_path / "log", f"weights:={weights}", "device:=cpu")
-    try:
-        node.wait_for("loaded unet")
-        while node.process.poll() is None:
-            node.process.send_signal(signal.SIGINT)
-            time.sleep(0.01)
-        assert node.wait() == 0, node.log
-    finally:
-        node.close()
 
 
 @pytest.mark.parametrize(
