@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test test-all check format clean
+.PHONY: help demo test test-all check format slam-benchmark clean
 help:
 	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet, WEIGHTS=file)"
 	@echo "make test      the fast tests        make test-all  also the slow ones"
 	@echo "make check     lint, format, types   make format    reformat the code"
+	@echo "make slam-benchmark   ORB-SLAM3 on true, network and other depth; renews docs/slam.md (x86-64 Linux, hours on two cores)"
 	@echo "make clean     remove what the targets made"
 
 $(STAMP): setup.py constraints.txt
@@ -36,6 +37,9 @@ check: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+slam-benchmark: $(STAMP)
+	$(BIN)/python benchmarks/slam/run.py
 
 clean:
 	rm -rf $(VENV) depth_estimation_ros.egg-info demo .pytest_cache .mypy_cache .ruff_cache
