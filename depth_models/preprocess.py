@@ -179,7 +179,7 @@ class Preprocess:
         if not self.metric:
             raise DepthModelsError(
                 "this network gives depth only up to scale and shift, which is no use in metres; fit both to a few "
-                "frames with known depth: depth-models calibrate CKPT --data FOLDER"
+                "frames with known depth: depth-models calibrate CKPT --data FOLDER --out FILE"
             )
         return depth
 

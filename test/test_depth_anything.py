@@ -6,9 +6,11 @@ import numpy as np
 import published_dpt as published
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
-from depth_models import Checkpoint, DepthModelsError, DepthPredictor
+from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
+from depth_models.cli import main
 from depth_models.depth_anything import read_published
 
 SMALL = {"width": 384, "blocks": 12, "channels": (48, 96, 192, 384), "features": 64}
@@ -172,3 +174,28 @@ def test_an_imported_checkpoint_predicts_in_metres_and_a_relative_one_is_refused
     with pytest.raises(DepthModelsError, match=r"depth only up to scale and shift.*depth-models calibrate"):
         DepthPredictor.from_checkpoint(tmp_path / "relative.safetensors", device="cpu")
     assert not Checkpoint.load(tmp_path / "relative.safetensors").preprocess.metric
+
+
+def test_a_relative_network_gives_metres_once_calibrated(tmp_path):
+    """Scale 0.02 and shift 0.1 of the inverse depth: what `calibrate` has to find from a few measured distances."""
+    torch.manual_seed(0)
+    pre = Preprocess(56, 84, (0.5,) * 3, (0.25,) * 3, metric=False)
+    network = create_network("dpt", encoder="vit_micro", relative=True)
+    with torch.no_grad():
+        network.head[2].weight.mul_(90)
+        network.head[2].bias.fill_(8.0)
+    Checkpoint.of(network, pre).save(tmp_path / "relative.safetensors")
+    rng, lines = np.random.default_rng(0), ["image,x,y,metres"]
+    for index in range(4):
+        rgb = rng.integers(0, 256, (56, 84, 3), dtype=np.uint8)
+        Image.fromarray(rgb).save(tmp_path / f"{index}.png")
+        with torch.inference_mode():
+            inverse = 1 / network(pre.normalise(torch.from_numpy(rgb[None]))).depth[0, 0]
+        metres = (1 / (0.02 * inverse + 0.1)).numpy()
+        lines += [f"{index}.png,{x},{y},{metres[y, x]}" for x in range(4, 84, 9) for y in (5, 30, 50)]
+    (tmp_path / "known.csv").write_text("\n".join(lines))
+    relative, known, out = (str(tmp_path / name) for name in ("relative.safetensors", "known.csv", "out.safetensors"))
+    assert main(["calibrate", relative, "--data", known, "--out", out]) == 0
+    depth = DepthPredictor.from_checkpoint(out, device="cpu")(rgb)
+    assert metres.max() > 1.2 * metres.min()
+    np.testing.assert_allclose(depth.metres, metres, rtol=2e-3)

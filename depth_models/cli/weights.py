@@ -174,7 +174,7 @@ def _import(args: argparse.Namespace) -> int:
     if "NC" in licence:
         print("depth-models weights: these weights are not for commercial use", file=sys.stderr)
     if args.relative:
-        print(f"fit its scale before you launch it: depth-models calibrate {name} --data FOLDER")
+        print(f"fit its scale before you launch it: depth-models calibrate {name} --data FOLDER --out FILE")
     return 0
 
 
