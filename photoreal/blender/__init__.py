@@ -1,0 +1,1 @@
+"""What knows Blender; imported by the worker alone."""

@@ -1,0 +1,60 @@
+"""Renders one shard; a process of its own, as Blender never gives all of its memory back.
+
+`python -m photoreal.worker FOLDER NUMBER SEED HEIGHT WIDTH SAMPLES`
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from photoreal.shards import VERSION, VIEWS_PER_FLAT, Shot, flats_of, shard_path, write_shard
+
+
+def render_shard(folder: Path, number: int, seed: int, size: tuple[int, int], samples: int) -> None:
+    """Build the flats of a shard, render their views, write the file."""
+    import bpy
+
+    began_s, shots = time.process_time(), []
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".frames-") as scratch:
+        for flat in flats_of(number):
+            shots += _flat_shots(flat, seed, size, samples, Path(scratch))
+    facts = {
+        "generator": "photoreal", "version": VERSION, "seed": seed, "number": number, "samples": samples,
+        "flats": len(flats_of(number)), "rooms": len({shot.scene for shot in shots}),
+        "cpu_s": round(time.process_time() - began_s, 1), "bpy": bpy.app.version_string,
+    }  # fmt: skip
+    write_shard(shard_path(folder, number), shots, facts)
+
+
+def _flat_shots(flat: int, seed: int, size: tuple[int, int], samples: int, scratch: Path) -> list[Shot]:
+    from photoreal.blender.render import render, set_up
+    from photoreal.camera import develop
+    from photoreal.blender.scene import build, sample_views
+
+    rng, shots = np.random.default_rng([seed, flat]), []
+    plan, targets = build(rng)
+    set_up(size, samples)
+    for view, room in sample_views(rng, plan, targets, VIEWS_PER_FLAT):
+        radiance, depth = render(view, int(rng.integers(1 << 31)), scratch)
+        if (depth > 0).mean() < 0.6:
+            continue
+        scene = f"{room.kind}_p{flat:06d}{'abc'[plan.rooms.index(room)]}"
+        shots.append(Shot(develop(radiance, rng), depth, intrinsics(view.fov_deg, size), view.pose, room.kind, scene))
+    return shots
+
+
+def intrinsics(fov_deg: float, size: tuple[int, int]) -> np.ndarray:
+    """(4,) fx, fy, cx, cy in pixels of a camera with square pixels, for (height, width)."""
+    height, width = size
+    f = width / 2 / np.tan(np.radians(fov_deg) / 2)
+    return np.array([f, f, (width - 1) / 2, (height - 1) / 2])
+
+
+if __name__ == "__main__":
+    numbers = list(map(int, sys.argv[2:]))
+    render_shard(Path(sys.argv[1]), numbers[0], numbers[1], (numbers[2], numbers[3]), numbers[4])
