@@ -29,7 +29,6 @@ from depth_models.checkpoint import find_checkpoint
 from depth_models.data.posed import PosedSequence
 from depth_models.data.rooms.sequence import write_sequence
 from depth_models.errors import DepthModelsError
-from depth_models.predictor import DepthPredictor
 
 ROOMS = (9000, 9001, 9002, 9003, 9004, 9006)  # seeds; chosen for the length of their path alone, 3.2 to 4.1 m
 FRAMES, SIZE = 300, (240, 320)
@@ -49,15 +48,16 @@ def rooms(cache: Path) -> list[Path]:
 
 
 def results_of(
-    folder: Path, tools: runs.Tools, predictor: DepthPredictor, checkpoint: str, args: argparse.Namespace
+    folder: Path, tools: runs.Tools, checkpoint: Path, args: argparse.Namespace
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """(variant's name, its runs' results) of one sequence."""
     sequence, reference = PosedSequence(folder), folder / "groundtruth.txt"
-    predict = variants.predict_of(predictor, sequence)
+    predict = variants.predict_of(checkpoint, sequence)
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     seconds = SECONDS_TO_START + SECONDS_A_FRAME * len(sequence)
     for variant in variants.VARIANTS:
         made_of = {"frames": len(sequence), "period_s": runs.PERIOD_S, "about": variant.about}
-        made_of |= {"checkpoint": checkpoint} if variant.network else {}
+        made_of |= {"checkpoint": digest} if variant.network else {}
         paths = [args.cache / "results" / sequence.name / variant.name / f"{n}.json" for n in range(args.runs)]
         missing = [path for path in paths if runs.cached(path, made_of) is None]
         with tempfile.TemporaryDirectory(prefix="slam-depth-") as temporary, ThreadPoolExecutor(args.jobs) as pool:
@@ -87,13 +87,12 @@ def main() -> int:
         learned = args.vocabulary or vocabulary.rooms_vocabulary(args.cache / "vocabulary.txt")
         tools = runs.Tools(environment.python_of(args.cache), learned)
         folders = args.sequences or rooms(args.cache)
-        checkpoint = hashlib.sha256(find_checkpoint(args.checkpoint).read_bytes()).hexdigest()
-        predictor = DepthPredictor.from_checkpoint(args.checkpoint)
+        checkpoint = find_checkpoint(args.checkpoint)
         results: dict[str, dict[str, list[dict[str, Any]]]] = {}
         with tqdm(total=len(folders) * len(variants.VARIANTS), unit="row") as bar:
             for folder in folders:
                 of_sequence = results.setdefault(folder.absolute().name, {})
-                for name, of_variant in results_of(folder, tools, predictor, checkpoint, args):
+                for name, of_variant in results_of(folder, tools, checkpoint, args):
                     of_sequence[name] = of_variant
                     bar.update()
         page.write(args.page or PAGE, results, folders)

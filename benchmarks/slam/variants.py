@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from depth_models.data.posed import PosedSequence
-from depth_models.predictor import DepthPredictor
 from depth_models.types import Depth
 
 CONSTANT_M = 2.0
@@ -34,10 +35,17 @@ class Variant:
     network: bool = True
 
 
-def predict_of(predictor: DepthPredictor, sequence: PosedSequence) -> Predict:
-    """The network's depth of frame i, with the camera's focal length."""
+@cache
+def _predictor(checkpoint: Path) -> Callable[..., Depth]:
+    from depth_models.predictor import DepthPredictor  # loads torch, which not every call of the benchmark needs
+
+    return DepthPredictor.from_checkpoint(checkpoint)
+
+
+def predict_of(checkpoint: Path, sequence: PosedSequence) -> Predict:
+    """The network's depth of frame i, with the camera's focal length; the network is loaded when it is first asked."""
     camera = sequence.camera
-    return lambda i: predictor(sequence.rgb(i), fx=camera.fx, fy=camera.fy)
+    return lambda i: _predictor(checkpoint)(sequence.rgb(i), fx=camera.fx, fy=camera.fy)
 
 
 def _true(sequence: PosedSequence, _: Predict) -> Maps:
