@@ -46,6 +46,13 @@ def test_a_folders_own_depth_is_measured_printed_and_drawn(folder, tmp_path, cap
     assert result["scale"]["jitter"] == pytest.approx(np.log(1.1), rel=0.03)
     assert result["reprojection"]["abs_rel"] == pytest.approx(0.095, abs=0.005)  # 0.1 and 1 - 1 / 1.1
     assert Image.open(out / "scale.png").size[0] > 500
+
+
+def test_the_steadied_depth_stands_beside_the_raw(folder, capsys):
+    assert main(["consistency", str(folder), "--steady-scale", "--json"]) == 0
+    raw, steady = json.loads(capsys.readouterr().out)["results"]
+    assert steady["name"] == "depth images, steady"
+    assert steady["scale"]["jitter"] < raw["scale"]["jitter"] / 3
     assert main(["consistency", str(folder)]) == 0
     assert "jitter of log scale, a frame" in capsys.readouterr().out
 

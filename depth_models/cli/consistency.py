@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gap", type=positive, default=0.5, metavar="SECONDS", help="between reprojected frames (default: 0.5)"
     )
+    parser.add_argument(
+        "--steady-scale", action="store_true", help="measure also with the scale kept steady from frame to frame"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for consistency.json and scale.png")
     add_json(parser)
 
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         raise DepthModelsError(f"{args.out}: is a file; --out names a folder")
     with _folder(args) as folder:
         sequence = PosedSequence(folder, args.poses)
-        reports = {args.checkpoint or "depth images": _measure(args, sequence)}
+        reports = _measure(args, sequence)
     results = [{"name": name, **asdict(report)} for name, report in reports.items()]
     document: dict[str, object] = {"sequence": str(args.sequence), "results": results}
     if args.out:
@@ -90,12 +93,17 @@ def _folder(args: argparse.Namespace) -> Iterator[Path]:
         )
 
 
-def _measure(args: argparse.Namespace, sequence: PosedSequence) -> Report:
+def _measure(args: argparse.Namespace, sequence: PosedSequence) -> dict[str, Report]:
+    """Reports by name."""
     from tqdm import tqdm
 
     from depth_models.consistency.measure import Consistency, Frame
+    from depth_models.scale.steadying import SteadyScale
 
-    measured, depth_of = Consistency(sequence.camera, args.gap), _depth(args, sequence)
+    name = args.checkpoint or "depth images"
+    names = [name, f"{name}, steady"] if args.steady_scale else [name]
+    measured = [Consistency(sequence.camera, args.gap) for _ in names]
+    depth_of, steady = _depth(args, sequence), SteadyScale()
     has_truth = args.checkpoint is not None and not _is_bag(args.sequence)
     skipped = 0
     for i, frame in enumerate(tqdm(sequence.frames, unit="frame")):
@@ -104,10 +112,14 @@ def _measure(args: argparse.Namespace, sequence: PosedSequence) -> Report:
             skipped += 1
             continue
         truth = sequence.metres(i) if has_truth and frame.depth is not None else None
-        measured.add(Frame(frame.stamp_s, sequence.rgb(i), metres, truth, frame.pose))
+        rgb = sequence.rgb(i)
+        measured[0].add(Frame(frame.stamp_s, rgb, metres, truth, frame.pose))
+        if args.steady_scale:
+            metres = steady(rgb, metres, sequence.camera, frame.stamp_s)
+            measured[1].add(Frame(frame.stamp_s, rgb, metres, truth, frame.pose))
     if skipped:
         print(f"depth-models consistency: {skipped} pictures have no depth image and are left out", file=sys.stderr)
-    return measured.report()
+    return {name: one.report() for name, one in zip(names, measured, strict=True)}
 
 
 def _depth(args: argparse.Namespace, sequence: PosedSequence) -> Callable[[int], np.ndarray | None]:
@@ -117,7 +129,7 @@ def _depth(args: argparse.Namespace, sequence: PosedSequence) -> Callable[[int],
     from depth_models.predictor import DepthPredictor
 
     predictor, camera = (
-        DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision),
+        DepthPredictor.from_checkpoint(args.checkpoint, args.device, args.backend, args.precision),
         sequence.camera,
     )
     return lambda i: predictor(sequence.rgb(i), fx=camera.fx, fy=camera.fy).metres

@@ -12,8 +12,8 @@ from depth_models.consistency.scale_series import summarise
 from depth_models.consistency.surfaces import Pair
 from depth_models.consistency.triangulation import log_scale_by_poses
 from depth_models.errors import DepthModelsError
-from depth_models.scale.change import scale_change
-from depth_models.scale.motion import Motion, motion_between
+from depth_models.scale.change import Reference
+from depth_models.scale.motion import Motion
 from depth_models.scale.views import View, reduced_depth
 from depth_models.structure_metrics import plane_rms, plane_sums
 from depth_models.types import Camera
@@ -108,7 +108,7 @@ class Consistency:
         pair, change = _pair(last, now), None
         if pair is not None and pair.true is not None:
             change = pair.true_change()
-        elif (by_correspondences := scale_change(last.view, now.view)) is not None:
+        elif (by_correspondences := Reference(last.view).change(now.view)) is not None:
             change = by_correspondences.log
         self._changes.append(float("nan") if change is None else change)
         if pair is not None:
@@ -189,10 +189,11 @@ def _pair(first: _Seen, second: _Seen) -> Pair | None:
     if first.pose is not None and second.pose is not None:
         motion: Motion | None = _motion_by_poses(first.pose, second.pose)
     else:
-        motion = motion_between(*(true or (first.view, second.view)))
+        views = true or (first.view, second.view)
+        motion = Reference(views[0]).motion_to(views[1])
     return None if motion is None else Pair(first.view, second.view, true, motion)
 
 
 def _motion_by_poses(first: np.ndarray, second: np.ndarray) -> Motion:
     move = np.linalg.inv(second) @ first
-    return Motion(move[:3, :3], move[:3, 3], tracks=0, inliers=1.0)
+    return Motion(move[:3, :3], move[:3, 3])

@@ -33,34 +33,40 @@ class Pair:
     true: tuple[View, View] | None
     motion: Motion
 
+    def _seen(self, view: View) -> Overlap:
+        """Where pixels of the first frame are in the second by the depth of `view`; indices of pixels of both."""
+        lattice = view.lattice(STEP_PX)
+        overlap = overlap_of(self.motion.moved(view.points(lattice)), view)
+        return Overlap((lattice @ [1, view.camera.width])[overlap.points], overlap.pixels, overlap.z)
+
     def true_change(self) -> float:
         """Change of log scale against the truth, over the surfaces that both frames show; NaN if there are few."""
         assert self.true is not None
         first, second = self.first.metres.ravel(), self.second.metres.ravel()
         before, after = (view.metres.ravel() for view in self.true)
-        overlap = overlap_of(self.true[0], self.motion, STEP_PX)
-        there = np.abs(after[overlap.second] / overlap.moved_z - 1) < HIDDEN
-        i, j = overlap.first[there], overlap.second[there]
+        overlap = self._seen(self.true[0])
+        there = np.abs(after[overlap.pixels] / overlap.z - 1) < HIDDEN
+        i, j = overlap.points[there], overlap.pixels[there]
         ratios = np.log(second[j] / after[j]) - np.log(first[i] / before[i])
         ratios = ratios[np.isfinite(ratios)]
         return float(np.median(ratios)) if ratios.size >= FEWEST_PIXELS else float("nan")
 
     def visible(self) -> Overlap:
         """Where the first frame's pixels are in the second by the judged depth, without those that the truth hides."""
-        overlap = overlap_of(self.first, self.motion, STEP_PX)
-        keep = np.isfinite(self.second.metres.ravel()[overlap.second])
+        overlap = self._seen(self.first)
+        keep = np.isfinite(self.second.metres.ravel()[overlap.pixels])
         if self.true is not None:
-            by_truth = overlap_of(self.true[0], self.motion, STEP_PX)
-            after = self.true[1].metres.ravel()[by_truth.second]
+            by_truth = self._seen(self.true[0])
+            after = self.true[1].metres.ravel()[by_truth.pixels]
             seen = np.zeros(self.first.metres.size, bool)
-            seen[by_truth.first] = np.abs(after / by_truth.moved_z - 1) < HIDDEN
-            keep &= seen[overlap.first]
-        return Overlap(overlap.first[keep], overlap.second[keep], overlap.moved_z[keep])
+            seen[by_truth.points] = np.abs(after / by_truth.z - 1) < HIDDEN
+            keep &= seen[overlap.points]
+        return Overlap(overlap.points[keep], overlap.pixels[keep], overlap.z[keep])
 
     def reprojection(self) -> tuple[float, float, int]:
         """Sum of the relative differences of the first depth, moved, to the second's; count within `INLIER`; count."""
         overlap = self.visible()
-        error = np.abs(overlap.moved_z / self.second.metres.ravel()[overlap.second] - 1)
+        error = np.abs(overlap.z / self.second.metres.ravel()[overlap.pixels] - 1)
         return float(error.sum()), int((error < INLIER).sum()), error.size
 
     def flicker(self) -> tuple[np.ndarray, np.ndarray]:
@@ -71,12 +77,12 @@ class Pair:
         """
         overlap = self.visible()
         nearest, farthest = _extremes(self.second.metres)
-        z = np.log(overlap.moved_z)
-        ratios = np.log(self.second.metres.ravel()[overlap.second]) - z
+        z = np.log(overlap.z)
+        ratios = np.log(self.second.metres.ravel()[overlap.pixels]) - z
         common = np.median(ratios) if ratios.size else 0.0
-        low, high = (np.log(depth.ravel()[overlap.second]) - z - common for depth in (nearest, farthest))
+        low, high = (np.log(depth.ravel()[overlap.pixels]) - z - common for depth in (nearest, farthest))
         beyond = np.maximum(0, np.maximum(low, -high))
-        is_edge = _near_edges(self.first.metres).ravel()[overlap.first]
+        is_edge = _near_edges(self.first.metres).ravel()[overlap.points]
         plain = np.abs(ratios - common)[~is_edge]
         return np.array([beyond[is_edge].sum(), plain.sum()]), np.array([is_edge.sum(), plain.size])
 

@@ -1,4 +1,4 @@
-"""How the scale of depth changed from one frame to the next, told by the surfaces that both show."""
+"""How the scale of depth changed from one frame to another, told by the surfaces that both show."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from depth_models.scale.motion import Motion, motion_between
+from depth_models.scale.motion import FEWEST_TRACKS, LEAST_INLIERS, STILL, Motion, corners, fit_motion, followed
 from depth_models.scale.views import View
 
-STEP_PX = 4  # every so many pixels are compared, along rows and columns
+STEP_PX = 6  # every so many pixels are compared, along rows and columns
 FEWEST_PIXELS = 100
 _INDEPENDENT = 0.05  # of the compared pixels; neighbours err alike
 
@@ -19,73 +19,100 @@ class Change:
     """A change of scale.
 
     Attributes:
-        log: natural logarithm of the second frame's scale by the first's.
+        log: natural logarithm of the later frame's scale by the reference's.
         sigma: its standard deviation.
-        motion: of the camera, in metres of the first frame's depth.
+        motion: of the camera, in metres of the reference's depth.
+        kept: fraction of the reference's corners that still tell the motion.
+        shared: fraction of its pixels that the later frame shows too.
     """
 
     log: float
     sigma: float
     motion: Motion
+    kept: float
+    shared: float
 
 
-def scale_change(first: View, second: View) -> Change | None:
-    """The change of scale, None where the frames do not show enough of one static scene.
+class Reference:
+    """A frame with which later ones of the same camera and size are compared.
 
-    The first frame's depth is moved as the camera moved, so that coming nearer is no change of scale, and is compared
-    with the second's at the pixels where it comes to lie. The median leaves out what moves by itself or is hidden.
+    The reference's depth is moved as the camera moved, so that coming nearer is no change of scale, and is compared
+    with the later frame's at the pixels where it comes to lie. The median leaves out what moves by itself or is hidden.
 
     Args:
-        first, second: of one camera, of one size.
+        view: the frame.
     """
-    motion = motion_between(first, second)
-    if motion is None:
-        return None
-    ratios = log_ratios(first, second, motion)
-    if ratios.size < FEWEST_PIXELS:
-        return None
-    log = float(np.median(ratios))
-    spread = 1.4826 * float(np.median(np.abs(ratios - log)))
-    return Change(log, 1.25 * spread / np.sqrt(_INDEPENDENT * ratios.size), motion)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        places = corners(view.grey)
+        points = view.surface_points(places.pixels)
+        known = np.isfinite(points[:, 2])
+        self._places, self._points = places[known], points[known]
+        self._last, self._motion = self._places.pixels, STILL  # where the next search begins
+        self._count = len(self._places)
+        self._lattice = view.points(view.lattice(STEP_PX))
+
+    def change(self, view: View) -> Change | None:
+        """The change of scale up to a later frame; None where the two do not show enough of one static scene.
+
+        Frames should come in order: the search for one begins where the one before was found.
+        """
+        motion = self.motion_to(view)
+        if motion is None:
+            return None
+        ratios = log_ratios(view, motion.moved(self._lattice))
+        if ratios.size < FEWEST_PIXELS:
+            return None
+        log = float(np.median(ratios))
+        spread = 1.4826 * float(np.median(np.abs(ratios - log)))
+        sigma = 1.25 * spread / np.sqrt(_INDEPENDENT * ratios.size)
+        return Change(log, sigma, motion, len(self._places) / self._count, ratios.size / len(self._lattice))
+
+    def motion_to(self, view: View) -> Motion | None:
+        """The camera's motion up to a later frame, as `change`."""
+        end, found = followed(self._view, view, self._places.pixels, self._last)
+        if np.count_nonzero(found) < FEWEST_TRACKS:
+            return None
+        places, points, end = self._places[found], self._points[found], end[found]
+        motion, inlier = fit_motion(points, end, places.trust, view.camera, self._motion)
+        if places.weights @ inlier < LEAST_INLIERS * places.weights.sum():
+            return None
+        self._places, self._points, self._last = places[inlier], points[inlier], end[inlier]
+        self._motion = motion
+        return motion
 
 
-def log_ratios(first: View, second: View, motion: Motion) -> np.ndarray:
-    """(N,) float64 logarithms of the second depth by the first's after a motion, at the pixels that both show."""
-    overlap = overlap_of(first, motion, STEP_PX)
-    ratios = np.log(second.metres.ravel()[overlap.second] / overlap.moved_z)
+def log_ratios(view: View, points: np.ndarray) -> np.ndarray:
+    """Logarithms of a view's depth by that of (N, 3) points in its camera's frame, at the pixels where these are seen;
+    float64, of those that are seen and have a depth.
+    """
+    overlap = overlap_of(points, view)
+    ratios = np.log(view.metres.ravel()[overlap.pixels] / overlap.z)
     return ratios[np.isfinite(ratios)]
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Pixels of a frame that another one shows too, unless something hides them there.
+    """Which of some points a view shows, unless something hides them there.
 
     Attributes:
-        first: (N,) indices of pixels of the first frame, of its raveled images.
-        second: (N,) indices of the pixels at which they are in the second.
-        moved_z: (N,) float64, depth of the first after the motion, metres.
+        points: (M,) their indices.
+        pixels: (M,) indices of the pixels at which they are, in the view's raveled images.
+        z: (M,) float64, their depth, metres.
     """
 
-    first: np.ndarray
-    second: np.ndarray
-    moved_z: np.ndarray
+    points: np.ndarray
+    pixels: np.ndarray
+    z: np.ndarray
 
 
-def overlap_of(first: View, motion: Motion, step: int) -> Overlap:
-    """Where a frame's pixels come to lie in a second frame of the same camera.
-
-    Args:
-        first: its depth says how far pixels move.
-        motion: to the second frame.
-        step: every so many pixels are taken, along rows and columns.
-    """
-    camera, pixels = first.camera, first.lattice(step)
-    moved = motion.moved(first.points(pixels))
-    ahead = moved[:, 2] > 0  # false for NaN
-    pixels, moved = pixels[ahead], moved[ahead]
-    columns = np.rint(moved[:, 0] / moved[:, 2] * camera.fx + camera.cx)
-    rows = np.rint(moved[:, 1] / moved[:, 2] * camera.fy + camera.cy)
+def overlap_of(points: np.ndarray, view: View) -> Overlap:
+    """Where (N, 3) points in the camera's frame are seen; NaN is nowhere."""
+    camera, ahead = view.camera, np.flatnonzero(points[:, 2] > 0)
+    x, y, z = points[ahead].T
+    columns = np.rint(x / z * camera.fx + camera.cx)
+    rows = np.rint(y / z * camera.fy + camera.cy)
     inside = (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)
-    first_index = pixels[inside] @ [1, camera.width]
-    second_index = (rows[inside] * camera.width + columns[inside]).astype(int)
-    return Overlap(first_index, second_index, moved[inside, 2])
+    pixels = (rows[inside] * camera.width + columns[inside]).astype(int)
+    return Overlap(ahead[inside], pixels, z[inside])

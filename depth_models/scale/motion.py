@@ -17,16 +17,17 @@ from depth_models.types import Camera
 
 CELL_PX = 20  # the best corner of every cell is followed
 BLOCK_PX = 5  # whose texture makes a corner
-LEAST_TEXTURE = 1e-5  # eigenvalue of OpenCV's structure tensor
+LEAST_TEXTURE = 2e-4  # eigenvalue of OpenCV's structure tensor; a camera's noise alone gives a quarter
 TRUSTED_TEXTURE = 1e-2  # with which a displacement counts half of what one along the strongest texture does
 FEWEST_TRACKS = 20
-INLIER_PX = 1.5
-LEAST_INLIERS = 0.5  # of the tracks; fewer are no motion of one camera through one static scene
+INLIER_PX = 1.5  # along the texture
+LEAST_INLIERS = 0.5  # of the tracks' trust; fewer are no motion of one camera through one static scene
 _ITERATIONS = 6
+_SMALLEST_STEP = 1e-5  # radians, and parts of a metre
 _NOISE_PX = 0.05  # of optical flow at its best
 _FLOW: dict[str, Any] = {
-    "winSize": (15, 15), "maxLevel": 3, "minEigThreshold": 1e-4, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 0.03),
+    "winSize": (11, 11), "maxLevel": 3, "minEigThreshold": 1e-4, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.03),
 }  # fmt: skip
 
 
@@ -44,6 +45,17 @@ class Corners:
     pixels: np.ndarray
     trust: np.ndarray
 
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(N,) float64, 0 to 2: how much of a displacement can be seen."""
+        return (self.trust**2).sum(axis=(1, 2))
+
+    def __getitem__(self, chosen: np.ndarray) -> Corners:
+        return Corners(self.pixels[chosen], self.trust[chosen])
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -52,34 +64,17 @@ class Motion:
     Attributes:
         rotation: (3, 3) float64.
         translation: (3,) float64, metres of the first picture's depth.
-        tracks: corners that were followed.
-        inliers: fraction of them that moved so, within `INLIER_PX`.
     """
 
     rotation: np.ndarray
     translation: np.ndarray
-    tracks: int
-    inliers: float
 
     def moved(self, points: np.ndarray) -> np.ndarray:
         """(N, 3) points of the first frame in the second."""
         return points @ self.rotation.T + self.translation
 
 
-def motion_between(first: View, second: View) -> Motion | None:
-    """The camera's motion, None where the pictures show no common static scene.
-
-    Args:
-        first, second: of one camera, of one size.
-    """
-    places = corners(first.grey)
-    end, found = followed(first, second, places.pixels, places.pixels)
-    points = first.surface_points(places.pixels)
-    known = found & np.isfinite(points[:, 2])
-    if np.count_nonzero(known) < FEWEST_TRACKS:
-        return None
-    motion = fit_motion(points[known], end[known], places.trust[known], second.camera)
-    return motion if motion.inliers >= LEAST_INLIERS else None
+STILL = Motion(np.eye(3), np.zeros(3))
 
 
 def followed(first: View, second: View, start: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +92,8 @@ def followed(first: View, second: View, start: np.ndarray, guess: np.ndarray) ->
         return start, np.zeros(0, bool)
     end, found, _ = cv2.calcOpticalFlowPyrLK(first.grey, second.grey, start, guess.copy(), **_FLOW)
     height, width = second.grey.shape
-    return end, (found[:, 0] > 0) & (end >= 0).all(axis=1) & (end[:, 0] <= width - 1) & (end[:, 1] <= height - 1)
+    inside = (end >= 0) & (end <= (width - 1, height - 1))
+    return end, (found[:, 0] > 0) & inside[:, 0] & inside[:, 1]
 
 
 def corners(grey: np.ndarray) -> Corners:
@@ -106,21 +102,37 @@ def corners(grey: np.ndarray) -> Corners:
     Args:
         grey: (h, w) uint8.
     """
-    tensor = cv2.cornerEigenValsAndVecs(grey, BLOCK_PX, 3)  # (h, w, 6): two eigenvalues, their directions x, y
     down, across = grey.shape[0] // CELL_PX, grey.shape[1] // CELL_PX
-    least = tensor[: down * CELL_PX, : across * CELL_PX, :2].min(axis=2).reshape(down, CELL_PX, across, CELL_PX)
-    best = least.swapaxes(1, 2).reshape(down * across, CELL_PX * CELL_PX).argmax(axis=1)
+    least = cv2.cornerMinEigenVal(grey, BLOCK_PX)[: down * CELL_PX, : across * CELL_PX]
+    cells = least.reshape(down, CELL_PX, across, CELL_PX).swapaxes(1, 2).reshape(down * across, CELL_PX * CELL_PX)
+    best = cells.argmax(axis=1)
     cell_row, cell_column = np.divmod(np.arange(down * across), across)
     rows, columns = cell_row * CELL_PX + best // CELL_PX, cell_column * CELL_PX + best % CELL_PX
-    found = tensor[rows, columns].astype(np.float64)
-    textured = found[:, :2].max(axis=1) > LEAST_TEXTURE
-    found = found[textured]
-    weights = np.sqrt(found[:, :2] / (found[:, :2] + TRUSTED_TEXTURE))
-    pixels = np.stack([columns[textured], rows[textured]], axis=1).astype(np.float32)
-    return Corners(pixels, found[:, 2:].reshape(-1, 2, 2) * weights[:, :, None])
+    pixels = np.stack([columns, rows], axis=1).astype(np.float32)
+    values, directions = np.linalg.eigh(_structure(grey, rows, columns))  # ascending; directions in columns
+    values = values.clip(0)
+    trust = directions.swapaxes(1, 2) * np.sqrt(values / (values + TRUSTED_TEXTURE))[:, :, None]
+    return Corners(pixels, trust)[values[:, 1] > LEAST_TEXTURE]
 
 
-def fit_motion(points: np.ndarray, pixels: np.ndarray, trust: np.ndarray, camera: Camera) -> Motion:
+def _structure(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(N, 2, 2) structure tensors at pixels, in the units of `cv2.cornerMinEigenVal`."""
+    reach = BLOCK_PX // 2
+    padded = cv2.copyMakeBorder(grey, reach + 1, reach + 1, reach + 1, reach + 1, cv2.BORDER_REPLICATE)
+    window = np.arange(BLOCK_PX + 2)
+    patches = padded[rows[:, None, None] + window[:, None], columns[:, None, None] + window].astype(np.float64)
+    smooth = np.array([1.0, 2.0, 1.0])  # of Sobel's operator
+    scale = 1 / (4 * BLOCK_PX * 255)
+    x_steps, y_steps = patches[:, :, 2:] - patches[:, :, :-2], patches[:, 2:] - patches[:, :-2]
+    gx = sum(s * x_steps[:, i : i + BLOCK_PX] for i, s in enumerate(smooth)) * scale
+    gy = sum(s * y_steps[:, :, i : i + BLOCK_PX] for i, s in enumerate(smooth)) * scale
+    xx, xy, yy = ((a * b).sum(axis=(1, 2)) for a, b in ((gx, gx), (gx, gy), (gy, gy)))
+    return np.stack([xx, xy, xy, yy], axis=1).reshape(-1, 2, 2)
+
+
+def fit_motion(
+    points: np.ndarray, pixels: np.ndarray, trust: np.ndarray, camera: Camera, start: Motion = STILL
+) -> tuple[Motion, np.ndarray]:
     """The motion after which points are seen at pixels: Gauss-Newton with Cauchy's weights.
 
     Args:
@@ -128,34 +140,46 @@ def fit_motion(points: np.ndarray, pixels: np.ndarray, trust: np.ndarray, camera
         pixels: (N, 2) x, y in the second picture.
         trust: (N, 2, 2), see `Corners`.
         camera: of the second picture.
+        start: where the search begins.
+
+    Returns:
+        The motion, and (N,) bool: which points moved so, within `INLIER_PX`.
     """
-    f_px, centre = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
-    seen = (pixels - centre) / f_px
-    rotation, translation = np.eye(3), np.zeros(3)
+    f_px = np.array([camera.fx, camera.fy])
+    seen = (pixels - np.array([camera.cx, camera.cy])) / f_px
     trust = trust * f_px  # of displacements in parts of the focal length
+    across, along = trust[:, :, :1], trust[:, :, 1:]
+    motion = start
     for _ in range(_ITERATIONS):
-        moved = points @ rotation.T + translation
-        z = np.maximum(moved[:, 2], 1e-6)
-        error = (trust @ (seen - moved[:, :2] / z[:, None])[..., None])[..., 0]
+        x, y, z = _seen_at(motion, points)
+        error = across[..., 0] * (seen[:, :1] - x[:, None]) + along[..., 0] * (seen[:, 1:] - y[:, None])
         square = (error**2).sum(axis=1)
         weight = 1 / (1 + square / max(float(np.median(square)), _NOISE_PX**2))
-        jacobian = trust @ _jacobian(moved[:, 0] / z, moved[:, 1] / z, z)  # (N, 2, 6)
+        by_x, by_y = _jacobian(x, y, z)
+        jacobian = across * by_x[:, None] + along * by_y[:, None]  # (N, 2, 6)
         weighted = (jacobian * weight[:, None, None]).reshape(-1, 6)
         normal = weighted.T @ jacobian.reshape(-1, 6)
         # A little damping, for scenes in which a direction of motion cannot be seen.
         normal[np.diag_indices(6)] += 1e-9 * np.trace(normal) + 1e-12
         step = np.linalg.solve(normal, weighted.T @ error.ravel())
         turn = cv2.Rodrigues(step[:3])[0]
-        rotation, translation = turn @ rotation, turn @ translation + step[3:]
-    moved = points @ rotation.T + translation
-    error = (moved[:, :2] / np.maximum(moved[:, 2:], 1e-6) - seen) * f_px
-    return Motion(rotation, translation, len(points), float(((error**2).sum(axis=1) < INLIER_PX**2).mean()))
+        motion = Motion(turn @ motion.rotation, turn @ motion.translation + step[3:])
+        if np.abs(step).max() < _SMALLEST_STEP:
+            break
+    x, y, _ = _seen_at(motion, points)
+    error = across[..., 0] * (seen[:, :1] - x[:, None]) + along[..., 0] * (seen[:, 1:] - y[:, None])
+    return motion, (error**2).sum(axis=1) < INLIER_PX**2
 
 
-def _jacobian(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """(N, 2, 6) of where (N,) points of depth z are seen, x and y by the focal length: by a small turn about x, y, z
-    and a small shift.
-    """
-    none = np.zeros_like(z)
-    rows = [-x * y, 1 + x * x, -y, 1 / z, none, -x / z, -1 - y * y, x * y, x, none, 1 / z, -y / z]
-    return np.stack(rows, axis=1).reshape(-1, 2, 6)
+def _seen_at(motion: Motion, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(N,) x and y by the focal length, and depth, of (N, 3) points after a motion."""
+    moved = motion.moved(points)
+    z = np.maximum(moved[:, 2], 1e-6)
+    return moved[:, 0] / z, moved[:, 1] / z, z
+
+
+def _jacobian(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 6) each: how x and y change with a small turn about the three axes and a small shift along them."""
+    none, near = np.zeros_like(z), 1 / z
+    by_x = np.stack([-x * y, 1 + x * x, -y, near, none, -x * near], axis=1)
+    return by_x, np.stack([-1 - y * y, x * y, x, none, near, -y * near], axis=1)
