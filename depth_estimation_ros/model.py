@@ -40,7 +40,7 @@ class Model:
         Raises:
             DepthModelsError: no such checkpoint or device, or an option that does not fit it.
         """
-        from depth_models.predictor import DepthPredictor  # torch: seconds
+        from depth_models.predictor import DepthPredictor
 
         p = parameters
         return cls(DepthPredictor.from_checkpoint(p.checkpoint, p.device, p.backend, p.precision))

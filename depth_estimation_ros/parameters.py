@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from depth_models.backends import BACKENDS, PRECISIONS
+
 ParameterValue = bool | int | float | str
 
 
@@ -64,9 +66,15 @@ class NodeParameters:
     device: str = _parameter(
         "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.", pattern=r"auto|cpu|cuda(:\d+)?"
     )
-    backend: str = _parameter("auto", "What runs the network.", choices=("auto", "torch"))
+    backend: str = _parameter(
+        "auto",
+        "What runs the network; auto measures those that are installed when a model is new to the machine.",
+        choices=("auto", *BACKENDS),
+    )
     precision: str = _parameter(
-        "auto", "auto is fp16 on a GPU and fp32 on a CPU.", choices=("auto", "fp32", "fp16", "bf16")
+        "auto",
+        "auto is fp16 on a GPU and fp32 on a CPU; int8 is calibrated when a model is new to the machine.",
+        choices=("auto", *PRECISIONS),
     )
     depth_encoding: str = _parameter(
         "32FC1",

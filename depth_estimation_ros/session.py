@@ -9,6 +9,7 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from depth_estimation_ros.health import Health, resting, running
 from depth_estimation_ros.inputs import Inputs
+from depth_estimation_ros.library_log import forwarded
 from depth_estimation_ros.model import Model
 from depth_estimation_ros.outputs import OUTPUTS, Output
 from depth_estimation_ros.parameters import NodeParameters
@@ -39,7 +40,8 @@ class Session:
         self._statistics = Statistics()  # since it was activated
         self._inputs: Inputs | None = None
         self._outputs: list[Output] = []
-        self._model = Model.load(values)
+        with forwarded(node.get_logger()):
+            self._model = Model.load(values)
         self._pipeline = Pipeline(
             self._model,
             values.depth_encoding,
@@ -63,8 +65,8 @@ class Session:
         self._inputs = Inputs(self._node, values.image_transport, qos, self._on_image)
         facts = self._model.description()
         self._node.get_logger().info(
-            f"loaded {facts['model']} from {facts['weights']} on {facts['device']} ({facts['precision']}); "
-            f"images come from {self._inputs.image_topic}"
+            f"loaded {facts['model']} from {facts['weights']} on {facts['device']} "
+            f"({facts['backend']}, {facts['precision']}); images come from {self._inputs.image_topic}"
         )
 
     def activate(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from depth_models.backends import BACKENDS, PRECISIONS
+from depth_models.backends.cache import LOG
 from depth_models.backends.choice import load
 from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.errors import DepthModelsError
@@ -50,7 +51,14 @@ class DepthPredictor:
             raise DepthModelsError(f"unknown backend {backend!r}; expected 'auto' or one of {', '.join(BACKENDS)}")
         self.device = _device(device, backend)
         self.precision = _precision(precision, self.device)
-        self._backend = load(checkpoint, backend, self.device, self.precision, threads)
+        try:
+            self._backend = load(checkpoint, backend, self.device, self.precision, threads)
+        except DepthModelsError as error:
+            if self.device == "cpu" or (device, backend, precision) != ("auto", "auto", "auto"):
+                raise
+            LOG.warning("%s; the CPU is taken instead", error)
+            self.device, self.precision = "cpu", "fp32"
+            self._backend = load(checkpoint, backend, self.device, self.precision, threads)
         self.backend = self._backend.name
         self._lock = threading.Lock()
         pre = checkpoint.preprocess

@@ -36,6 +36,7 @@ LAYERS = [
     ["depth_estimation_ros.calibration", "depth_estimation_ros.edge_filter", "depth_estimation_ros.points"],
     ["depth_estimation_ros.rectification", "depth_estimation_ros.preview", "depth_estimation_ros.scheduling"],
     ["depth_estimation_ros.model", "depth_estimation_ros.statistics", "depth_estimation_ros.stopping"],
+    ["depth_estimation_ros.library_log"],
     ["depth_estimation_ros.fastdds", "depth_estimation_ros.declaration", "depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs", "depth_estimation_ros.bag.*"],
     ["depth_estimation_ros.health", "depth_estimation_ros.inputs", "depth_estimation_ros.worker"],

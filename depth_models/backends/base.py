@@ -86,7 +86,7 @@ class Backend(ABC):
         """Raise a DepthModelsError with the pip command unless the package is there."""
         if not cls.is_installed():
             raise DepthModelsError(
-                f"back-end {cls.name!r} needs the Python package {cls.package}, which is not installed; "
+                f"backend {cls.name!r} needs the Python package {cls.package}, which is not installed; "
                 f"pip install 'depth_estimation_ros[{cls.extra}]' brings it"
             )
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from depth_models.backends import BACKENDS, Backend
 from depth_models.backends.cache import LOG, cache_folder, entry_name
-from depth_models.backends.parity import patterns
 from depth_models.errors import DepthModelsError
 from depth_models.files import written_whole
 
@@ -47,10 +46,10 @@ def load(checkpoint: Checkpoint, backend: str, device: str, precision: str, thre
     if backend == "auto":
         backend = os.environ.get(VARIABLE, "") or "auto"
     if backend != "auto":
-        return _asked(backend, device, precision).load(checkpoint, device, precision, threads)
+        return _load(_asked(backend, device, precision), checkpoint, device, precision, threads)
     names = _candidates(device, precision)
     if len(names) == 1:
-        return BACKENDS[names[0]].load(checkpoint, device, precision, threads)
+        return _load(BACKENDS[names[0]], checkpoint, device, precision, threads)
     remembered = _remembered(checkpoint, names, device, precision, threads)
     if remembered is not None:
         loaded = _loaded([remembered], checkpoint, device, precision, threads)
@@ -91,6 +90,19 @@ def _candidates(device: str, precision: str) -> list[str]:
     return names
 
 
+def _load(cls: type[Backend], checkpoint: Checkpoint, device: str, precision: str, threads: int | None) -> Backend:
+    """As `Backend.load`, and whatever a library raises becomes a DepthModelsError that says who failed at what."""
+    try:
+        return cls.load(checkpoint, device, precision, threads)
+    except DepthModelsError:
+        raise
+    except Exception as error:
+        raise DepthModelsError(
+            f"backend {cls.name!r} cannot run {checkpoint.network!r} on {device} in {precision}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
 def _loaded(
     names: list[str], checkpoint: Checkpoint, device: str, precision: str, threads: int | None
 ) -> dict[str, Backend]:
@@ -98,7 +110,7 @@ def _loaded(
     loaded = {}
     for name in names:
         try:
-            loaded[name] = BACKENDS[name].load(checkpoint, device, precision, threads)
+            loaded[name] = _load(BACKENDS[name], checkpoint, device, precision, threads)
         except DepthModelsError as error:
             LOG.warning("%s; going on without it", error)
     return loaded
@@ -115,6 +127,8 @@ def _measured(names: list[str], checkpoint: Checkpoint, device: str, precision: 
         raise DepthModelsError(
             f"no back-end could run {checkpoint.network!r} in {precision!r}; see the warnings before"
         )
+    from depth_models.backends.parity import patterns
+
     pre = checkpoint.preprocess
     latency_ms = median_latencies_ms(loaded, patterns(1, pre.height, pre.width))
     fastest = min(latency_ms, key=latency_ms.__getitem__)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from depth_models.backends.base import Backend
 from depth_models.backends.cache import LOG, cached
-from depth_models.backends.parity import compare, patterns
-from depth_models.errors import DepthModelsError
 
 if TYPE_CHECKING:
     from depth_models.checkpoint import Checkpoint
@@ -50,33 +48,17 @@ class CompiledBackend(Backend):
 
         def build(folder: Path) -> dict[str, Any]:
             LOG.info("building %s for %s in %s, once for these weights", checkpoint.network, cls.name, precision)
-            with _explained(cls.name, checkpoint.network):
-                cls.build(checkpoint, folder, device, precision)
-                return _checked(cls, checkpoint, folder, device, precision)
+            cls.build(checkpoint, folder, device, precision)
+            return _checked(cls, checkpoint, folder, device, precision)
 
-        folder = cached(key, build)
-        with _explained(cls.name, checkpoint.network):
-            return cls.open(folder, device, precision, threads)
-
-
-class _explained:
-    """Whatever the libraries raise in this block becomes a DepthModelsError that says who failed."""
-
-    def __init__(self, backend: str, network: str) -> None:
-        self._who = f"back-end {backend!r} cannot run {network!r}"
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, DepthModelsError):
-            raise DepthModelsError(f"{self._who}: {type(error).__name__}: {error}") from error
+        return cls.open(cached(key, build), device, precision, threads)
 
 
 def _checked(
     cls: type[CompiledBackend], checkpoint: Checkpoint, folder: Path, device: str, precision: str
 ) -> dict[str, Any]:
     """Compare what was built with eager PyTorch; raise a DepthModelsError where it differs too much."""
+    from depth_models.backends.parity import compare, patterns
     from depth_models.backends.pytorch import Eager
 
     pre = checkpoint.preprocess

@@ -7,9 +7,11 @@ A verb module has HELP (one line), `add_arguments(parser)` and `run(args) -> int
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from depth_models.errors import DepthModelsError
@@ -46,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb.set_defaults(run=module.run, usage_error=verb.error)
     args = parser.parse_args(arguments)
     try:
-        return args.run(args)
+        with _told():
+            return args.run(args)
     except DepthModelsError as error:
         print(f"depth-models {args.verb}: {error}", file=sys.stderr)
         return 1
@@ -64,3 +67,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of stdout (head, less) has gone; nothing more can be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the library says of work that takes a while goes to stderr."""
+    logger, handler = logging.getLogger("depth_models"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

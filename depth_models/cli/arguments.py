@@ -59,8 +59,12 @@ def add_predictor(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser, backend: str = "auto") -> None:
     """What runs the network, and how precisely."""
+    from depth_models.backends import BACKENDS, PRECISIONS
+
     parser.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    precisions = ("auto", "fp32", "fp16", "bf16")
-    parser.add_argument("--precision", default="auto", choices=precisions, help="default: auto")
+    how = f"what runs the network; auto is the fastest that is installed (default: {backend})"
+    parser.add_argument("--backend", default=backend, choices=("auto", *BACKENDS), help=how)
+    how = "auto is fp16 on a GPU and fp32 on a CPU (default: auto)"
+    parser.add_argument("--precision", default="auto", choices=("auto", *PRECISIONS), help=how)

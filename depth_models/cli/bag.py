@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from depth_models.cli.arguments import add_device, add_json
@@ -40,7 +41,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.to is not None and args.topics is not None:
         args.usage_error("--topics are copied into a bag, and --to writes none; leave one of them out")
-    predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision)
+
+    @cache  # after IN is opened, as that may fail, and a network takes long
+    def network() -> DepthPredictor:
+        return DepthPredictor.from_checkpoint(args.checkpoint, args.device, args.backend, args.precision)
+
     topics = Topics(args.image_topic, args.camera_info_topic, args.topics)
     make, out = (add_depth, args.out) if args.to is None else (write_files, args.to)
     with tqdm(unit="image", dynamic_ncols=True) as bar:
@@ -49,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             bar.total = images
             bar.update(done - bar.n)
 
-        report = make(args.source, out, predictor, topics, progress)
+        report = make(args.source, out, lambda rgb, fx, fy: network()(rgb, fx, fy), topics, progress)
     notes = [f"{count} images have no depth: {reason}" for reason, count in report.refused.most_common()]
     if report.camera_info_topic is None:
         notes.append("no camera_info: depth assumes the network's focal length (--camera-info-topic names one)")

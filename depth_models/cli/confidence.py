@@ -81,5 +81,5 @@ def _measure(checkpoint: Checkpoint, source: Source, indices: Sequence[int], pro
     from depth_models.predictor import DepthPredictor
 
     chosen = spread(indices, _FIGURE_FRAMES)
-    report = evaluate_source(DepthPredictor(checkpoint), source, chosen, progress=progress)
+    report = evaluate_source(DepthPredictor(checkpoint, backend="torch"), source, chosen, progress=progress)
     return {"frames": report.frames, **{name: value["pooled"] for name, value in report.confidence.items()}}

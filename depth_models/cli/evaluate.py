@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoints", metavar="CKPT", nargs="+", help="bundled names (`depth-models weights` lists them) or files"
     )
-    add_device(parser)
+    add_device(parser, backend="torch")  # the reference, whose figures are the same on every machine
     parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout, or folder of frames")
     parser.add_argument("--depth", default="depths", choices=("depths", "rawDepths"), help="truth (default: depths)")
     parser.add_argument("--split", default="scene", help="paper, paper-code, official or scene (default: scene)")
@@ -102,7 +102,7 @@ def _measure(
     def progress(numbers: Sequence[int]) -> tqdm:
         return tqdm(numbers, unit="frame", desc=way, disable=rank() > 0)
 
-    predictor = DepthPredictor.from_checkpoint(checkpoint, _device(args.device), precision=args.precision)
+    predictor = DepthPredictor.from_checkpoint(checkpoint, _device(args.device), args.backend, args.precision)
     ways: dict[str, Predictor] = {name: predictor}
     if args.flip:
         ways[f"{name} +flip"] = FlipAveraged(predictor)

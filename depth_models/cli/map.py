@@ -71,7 +71,7 @@ def _predicted(args: argparse.Namespace, sequence: PosedSequence) -> Callable[[i
     """The network's depth of its pictures."""
     from depth_models.predictor import DepthPredictor
 
-    predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision)
+    predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, args.backend, args.precision)
     fx, fy = sequence.camera.fx, sequence.camera.fy
     return lambda number: predictor(sequence.rgb(number), fx=fx, fy=fy).metres
 

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.fx is None and args.fy is not None:
         args.usage_error("--fy was given without --fx; give both, or --fx alone for square pixels")
     names = _distinct([image for path in args.images for image in find_images(path)])
-    predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, precision=args.precision)
+    predictor = DepthPredictor.from_checkpoint(args.checkpoint, args.device, args.backend, args.precision)
     results, failed = [], []
     for name, path in tqdm(names.items(), unit="image"):
         try:

@@ -53,7 +53,7 @@ class Workspace:
 
     def predictor(self, run: Run) -> DepthPredictor:
         """A finished run's best checkpoint."""
-        return DepthPredictor.from_checkpoint(self.folder(run) / "best.safetensors")
+        return DepthPredictor.from_checkpoint(self.folder(run) / "best.safetensors", backend="torch")
 
     def number(self, name: str, compute: Callable[[], Any]) -> Any:
         """A JSON value by name, computed the first time only."""
