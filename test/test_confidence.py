@@ -9,7 +9,7 @@ import torch
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
 from depth_models.checkpoint import find_checkpoint
 from depth_models.cli import main
-from depth_models.confidence import blinded, calibrating_factor, fit_sigma
+from depth_models.confidence import blinded, calibrating, fit_sigma
 from depth_models.data.splits import spread
 from depth_models.types import Camera, Sample
 
@@ -99,13 +99,23 @@ def test_a_blind_picture_keeps_the_size_and_little_of_the_frame():
         assert np.abs(blind.astype(int) - rgb).mean() > 20
 
 
-def test_the_factor_makes_both_intervals_cover():
-    normal = np.abs(np.random.default_rng(0).standard_normal(100_000))
-    assert calibrating_factor(normal * 1.7) == pytest.approx(1.7, rel=0.02)
-    heavy = np.abs(np.random.default_rng(0).standard_t(3, 100_000))
-    factor = calibrating_factor(heavy)
-    assert 0.68 < np.mean(heavy < 0.9945 * factor) < 0.75
-    assert 0.92 < np.mean(heavy < 1.96 * factor) < 0.95
+def test_a_head_that_exaggerates_is_set_right_and_both_intervals_cover():
+    rng = np.random.default_rng(0)
+    log_sigma = rng.uniform(-3, -1, 100_000)
+    errors = -np.log1p(np.exp(log_sigma) * np.clip(rng.standard_normal(100_000), -2.5, 2.5))
+    power, factor = calibrating(1.6 * log_sigma + 0.7, errors)
+    assert power == pytest.approx(1 / 1.6, abs=0.05)
+    sigma = factor * np.exp(power * (1.6 * log_sigma + 0.7))
+    np.testing.assert_allclose(np.median(sigma / np.exp(log_sigma)), 1, rtol=0.03)
+
+
+def test_of_heavy_tailed_errors_both_intervals_are_equally_far_from_what_they_say():
+    errors = -np.log1p(0.05 * np.clip(np.random.default_rng(0).standard_t(3, 100_000), -15, 15))
+    power, factor = calibrating(np.full(100_000, np.log(0.05)), errors)
+    misses = np.abs(1 - np.exp(-errors)) / (factor * 0.05**power)
+    more, less = np.mean(misses < 0.9945) - 0.68, 0.95 - np.mean(misses < 1.96)
+    assert more > 0.01
+    assert more / 0.05 == pytest.approx(less / 0.03, abs=0.02)
 
 
 def test_frames_are_taken_from_everywhere():

@@ -25,6 +25,7 @@ def test_the_head_is_two_layers_over_maps_brought_to_a_quarter_of_the_size():
     torch.manual_seed(0)
     head = SigmaHead((3, 2), hidden=4).double()
     head.bias.data.normal_()
+    head.power.fill_(0.8)
     head.factor.fill_(1.5)
     depth = torch.full((1, 1, 8, 16), 2.0)
     fine, quarter = torch.randn(1, 3, 8, 16).double(), torch.randn(1, 2, 2, 4).double()
@@ -36,7 +37,7 @@ def test_the_head_is_two_layers_over_maps_brought_to_a_quarter_of_the_size():
     hidden = np.einsum("oc,chw->ohw", first, pooled) + np.einsum("oc,chw->ohw", second, quarter.numpy()[0])
     hidden = np.maximum(hidden + head.bias.detach().numpy(), 0)
     raw = np.einsum("c,chw->hw", head.write.weight.detach().numpy()[0, :, 0, 0], hidden) + head.write.bias.item()
-    expected = 2.0 * 1.5 * LEAST * (MOST / LEAST) ** (1 / (1 + np.exp(-raw)))
+    expected = 2.0 * 1.5 * (LEAST * (MOST / LEAST) ** (1 / (1 + np.exp(-raw)))) ** 0.8
     # The corners of the quarter's map are the corners of the whole: bilinear holds them.
     np.testing.assert_allclose(sigma[0, 0, ::7, ::15].numpy(), expected[:, ::3], rtol=1e-6)
 

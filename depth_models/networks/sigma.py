@@ -17,7 +17,9 @@ class SigmaHead(nn.Module):
     """Standard deviation of depth from all maps of a decoder: two layers, 1 x 1, the first read from each map.
 
     It is fitted after the depth (`depth_models.confidence`) and changes nothing of it. What it gives is a part of the
-    depth, bounded in its logarithm, so that no input can give 0, infinite or NaN; `factor` then makes it cover.
+    depth, bounded in its logarithm, so that no input can give 0, infinite or NaN. On what it was fitted on it looks
+    surer of what it is sure of, and more doubtful of what it doubts, than on anything else, and it does not cover as it
+    should: `power` and `factor`, fitted on other rooms, set that right.
 
     Measured on 400 frames of 100 unseen rooms, as the area under the sparsification error of AbsRel over all pixels
     (less is better): the decoder's last map alone 0.060, the last three 0.056, all of them 0.047; without a head, the
@@ -28,6 +30,7 @@ class SigmaHead(nn.Module):
         hidden: outputs of the first layer.
     """
 
+    power: Tensor
     factor: Tensor
 
     def __init__(self, channels: Sequence[int], hidden: int = 16) -> None:
@@ -36,6 +39,7 @@ class SigmaHead(nn.Module):
         self.reads = nn.ModuleList(nn.Conv2d(c, hidden, kernel_size=1, bias=False) for c in channels)
         self.bias = nn.Parameter(torch.zeros(hidden, 1, 1))
         self.write = nn.Conv2d(hidden, 1, kernel_size=1)
+        self.register_buffer("power", torch.ones(1))
         self.register_buffer("factor", torch.ones(1))
 
     def forward(self, maps: Sequence[Tensor], depth: Tensor) -> Tensor:
@@ -52,11 +56,11 @@ class SigmaHead(nn.Module):
         hidden = torch.stack([resized(read(m), size) for read, m in zip(self.reads, maps, strict=True)]).sum(dim=0)
         ratio = log_ratio(self.write(torch.relu(hidden + self.bias)))  # (N, 1, H/4, W/4)
         ratio = F.interpolate(ratio, depth.shape[2:], mode="bilinear", align_corners=False)
-        return depth.float() * self.factor * torch.exp(ratio)
+        return depth.float() * self.factor * torch.exp(self.power * ratio)
 
 
 def log_ratio(raw: Tensor) -> Tensor:
-    """(...) any real number to ln(sigma / depth), float32, before `SigmaHead.factor`."""
+    """(...) any real number to ln(sigma / depth), float32, before `SigmaHead.power` and `factor`."""
     return math.log(LEAST) + math.log(MOST / LEAST) * torch.sigmoid(raw.float())
 
 
