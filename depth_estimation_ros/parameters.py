@@ -100,6 +100,11 @@ class NodeParameters:
         high=10.0,
         live=True,
     )
+    steady_scale: bool = _parameter(
+        True,
+        "Keep the scale of the depth from frame to frame, which otherwise jitters by a per cent or two.",
+        live=True,
+    )
     rectify: bool = _parameter(
         False, "Undistort the image as camera_info says; all outputs are then those of a pinhole camera."
     )

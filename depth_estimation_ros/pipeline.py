@@ -12,6 +12,7 @@ from depth_estimation_ros.calibration import camera_info_for, focal_length, is_d
 from depth_estimation_ros.conversions import MessageError, depth_to_image, image_to_rgb
 from depth_estimation_ros.edge_filter import without_flying_pixels
 from depth_estimation_ros.rectification import Rectifier
+from depth_estimation_ros.scale_keeper import ScaleKeeper
 from depth_models.types import Depth
 
 NO_SIGMA = "the model tells no standard deviation; `depth-models confidence` adds it to unet and fpn"
@@ -66,6 +67,7 @@ class Pipeline:
         rectify: undistort the image first; an image without a usable camera_info is then refused.
         max_relative_sigma: depths whose standard deviation is a larger part of them become invalid; 0 for none. Without
             effect where the predictor tells no standard deviation.
+        scale: keeps the scale of the depth from image to image; None leaves every image its own.
 
     Attributes:
         encoding, max_depth, edge_filter, max_relative_sigma: as above; may be changed at any time.
@@ -80,10 +82,11 @@ class Pipeline:
         edge_filter: float = 0.0,
         rectify: bool = False,
         max_relative_sigma: float = 0.0,
+        scale: ScaleKeeper | None = None,
     ) -> None:
         self.encoding, self.max_depth, self.edge_filter = encoding, max_depth, edge_filter
         self.max_relative_sigma = max_relative_sigma
-        self._predictor, self._warn = predictor, warn
+        self._predictor, self._warn, self._scale = predictor, warn, scale
         self._rectifier = Rectifier() if rectify else None
 
     def __call__(self, image: Any, camera_info: Any | None) -> DepthFrame:
@@ -107,6 +110,8 @@ class Pipeline:
         metres, sigma = predicted.metres, predicted.sigma_metres
         if sigma is not None:  # as a part of the depth, which scaling the depth leaves as it is
             sigma = sigma / metres
+        if self._scale is not None:
+            metres = self._scale(rgb, metres, info, image.header.stamp)
         if seen is not None:
             metres = np.where(seen, metres, np.float32(np.nan))
         if edge_filter > 0:

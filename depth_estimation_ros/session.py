@@ -6,6 +6,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from std_srvs.srv import Trigger
 
 from depth_estimation_ros.health import Health, resting, running
 from depth_estimation_ros.inputs import Inputs
@@ -14,6 +15,7 @@ from depth_estimation_ros.model import Model
 from depth_estimation_ros.outputs import OUTPUTS, Output
 from depth_estimation_ros.parameters import NodeParameters
 from depth_estimation_ros.pipeline import NO_SIGMA, DepthFrame, Pipeline
+from depth_estimation_ros.scale_keeper import ScaleKeeper
 from depth_estimation_ros.statistics import Statistics
 from depth_estimation_ros.worker import Worker
 
@@ -42,6 +44,8 @@ class Session:
         self._outputs: list[Output] = []
         with forwarded(node.get_logger()):
             self._model = Model.load(values)
+        self._scale = ScaleKeeper(values.steady_scale)
+        self._reset_scale: Any = None  # the service
         self._pipeline = Pipeline(
             self._model,
             values.depth_encoding,
@@ -50,6 +54,7 @@ class Session:
             values.edge_filter,
             values.rectify,
             values.max_relative_sigma,
+            self._scale,
         )
         try:
             self._join(values)
@@ -63,6 +68,7 @@ class Session:
             self._outputs.append(output(self._node, qos))
         qos = _qos(values.image_reliability, depth=1)
         self._inputs = Inputs(self._node, values.image_transport, qos, self._on_image)
+        self._reset_scale = self._node.create_service(Trigger, "~/reset_scale", self._on_reset_scale)
         facts = self._model.description()
         self._node.get_logger().info(
             f"loaded {facts['model']} from {facts['weights']} on {facts['device']} "
@@ -87,6 +93,9 @@ class Session:
         self.deactivate()
         if self._inputs is not None:
             self._inputs.destroy()
+        if self._reset_scale is not None:
+            self._node.destroy_service(self._reset_scale)
+            self._reset_scale = None
         for output in self._outputs:
             output.destroy()
         self._inputs, self._outputs = None, []
@@ -97,6 +106,7 @@ class Session:
         pipeline, worker = self._pipeline, self._worker
         pipeline.encoding, pipeline.max_depth = values.depth_encoding, values.max_depth
         pipeline.edge_filter, pipeline.max_relative_sigma = values.edge_filter, values.max_relative_sigma
+        self._scale.steady = values.steady_scale
         if worker is not None:
             worker.max_age, worker.max_rate = values.max_age, values.max_rate
 
@@ -105,7 +115,7 @@ class Session:
         model = self._model.description()
         if self._worker is None:
             return resting("inactive", "", model)
-        return running(self._statistics.snapshot(), self._values, model)
+        return running(self._statistics.snapshot(), self._values, model | self._scale.facts())
 
     def report(self) -> None:
         """Log what happened since the last report, if anything did."""
@@ -130,6 +140,11 @@ class Session:
         if frame.relative_sigma is None and self._values.max_relative_sigma > 0:
             self._node.get_logger().warning(f"max_relative_sigma is without effect: {NO_SIGMA}", once=True)
         return frame
+
+    def _on_reset_scale(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._scale.reset()
+        response.success, response.message = True, "the scale begins anew with the next image"
+        return response
 
     def _ros_time_ns(self) -> int:
         return self._node.get_clock().now().nanoseconds

@@ -20,6 +20,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import Trigger
 
 from depth_estimation_ros.fastdds import VARIABLES
 
@@ -29,7 +30,7 @@ GRAPH = {"ROS_DOMAIN_ID": str(41 + os.getpid() % 20), "ROS_AUTOMATIC_DISCOVERY_R
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 7}  # the last from active
 SERVICES = {
     ChangeState: "change_state", SetParameters: "set_parameters", DescribeParameters: "describe_parameters",
-    GetState: "get_state",
+    Trigger: "reset_scale", GetState: "get_state",
 }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ LAYERS = [
     ["depth_estimation_ros.calibration", "depth_estimation_ros.edge_filter", "depth_estimation_ros.points"],
     ["depth_estimation_ros.rectification", "depth_estimation_ros.preview", "depth_estimation_ros.scheduling"],
     ["depth_estimation_ros.model", "depth_estimation_ros.statistics", "depth_estimation_ros.stopping"],
+    ["depth_estimation_ros.scale_keeper"],
     ["depth_estimation_ros.library_log"],
     ["depth_estimation_ros.fastdds", "depth_estimation_ros.declaration", "depth_estimation_ros.pipeline"],
     ["depth_estimation_ros.outputs", "depth_estimation_ros.bag.*"],
@@ -73,7 +74,8 @@ KNOWS_MESSAGES = ("depth_models.cli.bag",)
 
 def is_ros(name):
     top = name.split(".")[0]
-    return top in ("rclpy", "rcl_interfaces", "builtin_interfaces", "launch", "launch_ros") or top.endswith("_msgs")
+    known = ("rclpy", "rcl_interfaces", "builtin_interfaces", "launch", "launch_ros")
+    return top in known or top.endswith(("_msgs", "_srvs"))
 
 
 def module_files():
@@ -153,7 +155,7 @@ import importlib, sys
 
 class NoRos:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("rclpy", "rcl_interfaces") or name.split(".")[0].endswith("_msgs"):
+        if name.split(".")[0] in ("rclpy", "rcl_interfaces") or name.split(".")[0].endswith(("_msgs", "_srvs")):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NoRos())

@@ -7,6 +7,7 @@ import pytest
 
 from depth_estimation_ros.health import running
 from depth_estimation_ros.parameters import DEFAULTS, SPECS, NodeParameters
+from depth_estimation_ros.scale_keeper import ScaleKeeper
 from depth_estimation_ros.statistics import Statistics
 
 CARD = (Path(__file__).parent.parent / "docs" / "node.md").read_text()
@@ -54,7 +55,7 @@ def test_every_value_of_the_diagnostics_is_there():
     for reason in ("replaced", "stale", "rate", "stopped"):
         statistics.count("dropped", reason)
     statistics.count("unheard")
-    facts = running(statistics.snapshot(), NodeParameters(), model).facts
+    facts = running(statistics.snapshot(), NodeParameters(), model | ScaleKeeper(steady=True).facts()).facts
     counts = names(row[0] for row in rows("Scheduling"))
     described = names(row[0] for row in rows("Diagnostics"))
     assert set(facts) <= counts | described

@@ -21,8 +21,8 @@ from depth_models.types import Camera
 PRIOR_SIGMA = 0.15  # of the log scale of a network's frames
 PRIOR_CORRELATION_S = 1.0  # frames closer than that err alike
 # Of the log scale over a second (random walk). Measured changes add up to less, but what they hold fast may be wrong:
-# with 0.15 a scale is an average of about a second, which takes the jitter away and leaves the network's own mean.
-DRIFT = 0.15
+# with 0.2 a scale is an average of about a second, which takes the jitter away and leaves the network's own mean.
+DRIFT = 0.2
 LEAST_KEPT = 0.6  # of the reference's corners, and of its pixels; below, a new reference is taken
 MOST_MOVED = 0.1  # of the median depth
 LONGEST_STEP_S = 1.0
