@@ -124,6 +124,8 @@ def test_variants_of_depth_are_what_their_names_say(slam, sequence):
     assert math.isnan(middles("true depth")[2])  # has no depth image
     assert middles("constant") == [slam.variants.CONSTANT_M] * 4
     np.testing.assert_allclose(middles("raw"), np.multiply(3.0, shares), rtol=1e-6)
+    # Bare pictures show nothing in common, so the scale begins anew with each.
+    np.testing.assert_allclose(middles("steady scale"), middles("raw"), rtol=1e-6)
     np.testing.assert_allclose(middles("raw, one true scale"), np.multiply(3 / 0.75, shares), rtol=1e-6)
     np.testing.assert_allclose(middles("raw, true scales"), [3, 3, np.nan, 3], rtol=1e-6)
     assert names["monocular"] is None

@@ -95,7 +95,7 @@ def main() -> int:
                 for name, of_variant in results_of(folder, tools, checkpoint, args):
                     of_sequence[name] = of_variant
                     bar.update()
-        page.write(args.page or PAGE, results, folders)
+                page.write(args.page or PAGE, results, folders[: len(results)])  # what there is so far
     except DepthModelsError as error:
         print(f"slam benchmark: {error}", file=sys.stderr)
         return 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from depth_models.data.posed import PosedSequence
+from depth_models.scale.steadying import SteadyScale
 from depth_models.types import Depth
 
 CONSTANT_M = 2.0
@@ -61,6 +62,12 @@ def _raw(sequence: PosedSequence, predict: Predict) -> Maps:
     return (predict(i).metres for i in range(len(sequence)))
 
 
+def _steady(sequence: PosedSequence, predict: Predict) -> Maps:
+    steady = SteadyScale()
+    for i, frame in enumerate(sequence.frames):
+        yield steady(sequence.rgb(i), predict(i).metres, sequence.camera, frame.stamp_s)
+
+
 def _one_true_scale(sequence: PosedSequence, predict: Predict) -> Maps:
     scales = [_scale(metres, _truth(sequence, i)) for i, metres in enumerate(_raw(sequence, predict))]
     return (metres * np.float32(np.nanmedian(scales)) for metres in _raw(sequence, predict))
@@ -89,6 +96,7 @@ VARIANTS = [
     Variant("constant", f"{CONSTANT_M} m everywhere: what SLAM makes of a depth that knows nothing", _constant, False),
     Variant("monocular", "pictures alone; it has no scale, so only its error with scale says anything", None, False),
     Variant("raw", "the network's depth as it comes", _raw),
+    Variant("steady scale", "the network's depth with one scale from frame to frame, as the node keeps it", _steady),
     Variant(
         "raw, one true scale", "all frames by one factor from the truth: a perfect anchor at best", _one_true_scale
     ),
