@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from depth_estimation_ros.model import Model
+from depth_estimation_ros.parameters import validate
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
 from depth_models.cli import main
 from depth_models.depth_anything import read_published
@@ -173,6 +175,8 @@ def test_an_imported_checkpoint_predicts_in_metres_and_a_relative_one_is_refused
     read_published(file, None, size=(56, 84)).save(tmp_path / "relative.safetensors")
     with pytest.raises(DepthModelsError, match=r"depth only up to scale and shift.*depth-models calibrate"):
         DepthPredictor.from_checkpoint(tmp_path / "relative.safetensors", device="cpu")
+    with pytest.raises(DepthModelsError, match=r"depth only up to scale and shift.*depth-models calibrate"):
+        Model.load(validate({"weights": str(tmp_path / "relative.safetensors"), "device": "cpu"}))  # the node's way
     assert not Checkpoint.load(tmp_path / "relative.safetensors").preprocess.metric
 
 
