@@ -208,3 +208,16 @@ def test_without_rosbags_the_extra_that_brings_it_is_named(tmp_path, capsys, mon
     assert main(["bag", str(bag), str(tmp_path / "out"), "--checkpoint", weights]) == 1
     assert "rosbags is not installed; pip install 'depth_estimation_ros[bag]'" in capsys.readouterr().err
     assert os.listdir(tmp_path) == ["in"]
+
+
+def test_a_bad_bag_is_told_before_the_network_is_loaded(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("depth_models.DepthPredictor.from_checkpoint", lambda *_: pytest.fail("it loads the network"))
+    assert main(["bag", str(tmp_path / "absent"), str(tmp_path / "out")]) == 1
+    assert "no such bag" in capsys.readouterr().err
+
+
+def test_a_bad_checkpoint_is_told_and_leaves_nothing(tmp_path, capsys):
+    bag = write_bag(tmp_path / "in", recorded(image))
+    assert main(["bag", str(bag), str(tmp_path / "out"), "--checkpoint", "/no/such/file"]) == 1
+    assert "'/no/such/file' is neither a file" in capsys.readouterr().err
+    assert hidden(tmp_path) == []
