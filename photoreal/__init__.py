@@ -1,1 +1,1 @@
-"""Photo-realistic rooms for training, a program of its own: `python -m photoreal --help`, README.md beside this file."""
+"""Photo-realistic rooms for training: a program of its own, `python -m photoreal --help`."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +29,15 @@ def render_shard(folder: Path, number: int, seed: int, size: tuple[int, int], sa
         "generator": "photoreal", "version": VERSION, "seed": seed, "number": number, "samples": samples,
         "flats": len(flats_of(number)), "rooms": len({shot.scene for shot in shots}),
         "cpu_s": round(time.process_time() - began_s, 1), "bpy": bpy.app.version_string,
+        "infinigen": version("infinigen") if find_spec("infinigen") else "none",
     }  # fmt: skip
     write_shard(shard_path(folder, number), shots, facts)
 
 
 def _flat_shots(flat: int, seed: int, size: tuple[int, int], samples: int, scratch: Path) -> list[Shot]:
     from photoreal.blender.render import render, set_up
-    from photoreal.camera import develop
     from photoreal.blender.scene import build, sample_views
+    from photoreal.camera import develop
 
     rng, shots = np.random.default_rng([seed, flat]), []
     plan, targets = build(rng)

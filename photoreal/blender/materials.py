@@ -93,7 +93,7 @@ def _image_of(pixels: np.ndarray, name: str):
     rgba = np.ones((h, w, 4), np.float32)
     rgba[..., :3] = pixels[::-1] / 255.0
     image.pixels.foreach_set(rgba.ravel())
-    image.pack()
+    image.update()
     return image
 
 
