@@ -25,6 +25,7 @@ from depth_models.errors import DepthModelsError
 from depth_models.networks import create_network
 from depth_models.networks.registry import DepthNetwork
 from depth_models.networks.sigma import SHRINK, log_ratio, resized
+from depth_models.preprocess import Preprocess
 from depth_models.sparsification import INTERVALS
 
 FRAMES, PIXELS = 400, 128  # at most so many frames, and pixels of each
@@ -159,8 +160,8 @@ def _gather(
             y, x = spots[rng.integers(0, len(spots), PIXELS)].T
             maps, metres = inputs.pop()
             features, predicted = _read(maps, metres, y, x)
-            predicted = checkpoint.preprocess.calibrated(predicted)
-            error = torch.from_numpy(np.log(predicted / depth[0, y, x]))
+            error = torch.from_numpy(_log_error(checkpoint.preprocess, predicted, depth[0, y, x]))
+            features, error = features[error.isfinite()], error[error.isfinite()]
             rows[is_blind].append(_Rows(features, error, torch.full_like(error, numbers[source.scenes[index]])))
     hook.remove()
     return _together(rows[False]), _together(rows[True])
@@ -172,6 +173,16 @@ def _read(maps: Sequence[Tensor], depth: Tensor, y: np.ndarray, x: np.ndarray) -
     rows, columns = np.minimum(y // SHRINK, size[0] - 1), np.minimum(x // SHRINK, size[1] - 1)
     features = torch.cat([resized(m, size)[0, :, rows, columns] for m in maps]).T
     return features.clone(), depth[0, 0, y, x].numpy()
+
+
+def _log_error(preprocess: Preprocess, predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """ln depth - ln truth of the network's own depth, what a calibration makes of a deviation undone; NaN for none."""
+    metres = preprocess.calibrated(predicted)
+    with np.errstate(invalid="ignore"):  # depth of which a calibration makes none
+        error = np.log(metres / truth)
+    if preprocess.calibration is None:
+        return error
+    return error * metres / (preprocess.calibration.slope(predicted) * predicted)
 
 
 def _together(rows: Sequence[_Rows]) -> _Rows:

@@ -1,17 +1,21 @@
 """A network learns how far its depth may be off: planted errors are found again, and the depth stays as it is."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
 from depth_models.checkpoint import find_checkpoint
 from depth_models.cli import main
-from depth_models.confidence import blinded, calibrating, fit_sigma
+from depth_models.confidence import _log_error, blinded, calibrating, fit_sigma
+from depth_models.config import TrainConfig
 from depth_models.data.splits import spread
-from depth_models.types import Camera, Sample
+from depth_models.training.start import first_network
+from depth_models.types import Calibration, Camera, Sample
 
 PRE = Preprocess(64, 96, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), 80.0)
 CAMERA = Camera(80.0, 80.0, 47.5, 31.5, 96, 64)  # the canonical one: the network's metres are the camera's
@@ -91,6 +95,14 @@ def test_the_same_frames_give_the_same_head_and_an_old_head_is_replaced(source, 
     assert all(torch.equal(again.tensors[name], tensor) for name, tensor in fitted.tensors.items())
 
 
+@pytest.mark.parametrize("calibration", [Calibration("log", 0.5, 0.3), Calibration("inverse", 0.7, 0.1)])
+def test_a_deviation_of_calibrated_depth_is_learnt_as_one_of_the_networks_own(calibration):
+    raw, deviation = np.linspace(1, 5, 9), 1e-4
+    truth = calibration.metres(raw * np.exp(-deviation))  # the network is too far by a part of its depth
+    np.testing.assert_allclose(_log_error(replace(PRE, calibration=calibration), raw, truth), deviation, rtol=1e-3)
+    np.testing.assert_allclose(_log_error(PRE, raw, raw * np.exp(-deviation)), deviation, rtol=1e-3)
+
+
 def test_a_blind_picture_keeps_the_size_and_little_of_the_frame():
     rgb = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     for seed in range(20):
@@ -146,9 +158,25 @@ def test_the_command_writes_a_checkpoint_and_says_what_it_covers(planes, weights
     assert 0 < made["test"]["coverage_68"] < made["test"]["coverage_95"] <= 1
     assert main(["evaluate", str(out), "--data", str(planes)]) == 0
     assert "coverage_95" in capsys.readouterr().out
+    Image.fromarray(np.full((64, 96, 3), 90, np.uint8)).save(tmp_path / "grey.png")
+    assert main(["predict", str(out), str(tmp_path / "grey.png"), "--out", str(tmp_path)]) == 0
+    expected = DepthPredictor.from_checkpoint(out, "cpu")(np.full((64, 96, 3), 90, np.uint8))
+    np.testing.assert_array_equal(np.load(tmp_path / "grey_sigma.npy"), expected.sigma_metres)
 
 
 def test_too_small_a_part_ends_with_1_and_the_reason(planes, weights, tmp_path, capsys):
     assert main(["confidence", weights, "--data", str(planes), "--out", str(tmp_path / "a.safetensors")]) == 1
     assert "scenes" in capsys.readouterr().err
     assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_training_begins_without_the_head_and_does_not_train_one(fitted, checkpoint, tmp_path):
+    fitted.save(tmp_path / "fitted.safetensors")
+    options = {name: value for name, value in checkpoint.config.items() if name != "dropout"}
+    values = {"network": "unet", "options": options, "preprocess": PRE.to_dict(), "loss": {"l1": 1.0}}
+    network, came_from = first_network(TrainConfig.from_dict({**values, "init": str(tmp_path / "fitted.safetensors")}))
+    assert network.sigma_head is None
+    assert torch.equal(network.state_dict()["head.weight"], checkpoint.tensors["head.weight"])
+    assert came_from["record"] == {"a": 1}
+    with pytest.raises(DepthModelsError, match="depth-models confidence"):
+        first_network(TrainConfig.from_dict({**values, "options": {**options, "sigma": True}}))

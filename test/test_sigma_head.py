@@ -1,5 +1,7 @@
 """The head that tells how far depth may be off: against numpy, and as a part of the networks that have it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from depth_models import Checkpoint, DepthPredictor, Preprocess, create_network
 from depth_models.networks.registry import network_class
 from depth_models.networks.sigma import LEAST, MOST, SigmaHead, log_ratio
+from depth_models.types import Calibration
 
 NAMES = ("dpt", "fpn", "unet")
 PRE = Preprocess(64, 96, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), 80.0)
@@ -104,6 +107,18 @@ def test_sigma_of_padding_and_of_invalid_depth_is_none():
     restored = PRE.restore(depth, 64, 56, sigma=sigma)
     assert np.array_equal(np.isnan(restored.sigma_metres), np.isnan(restored.metres))
     np.testing.assert_allclose(restored.sigma_metres[:, :28], 0.5)
+
+
+def test_a_calibration_takes_sigma_along():
+    depth, sigma = torch.full((1, 64, 96), 2.0), torch.full((1, 64, 96), 0.1)
+    for calibration, metres in (
+        (Calibration("metres", 1.5), 3.0),
+        (Calibration("log", 0.5, 0.2), np.exp(0.2) * 2**0.5),
+    ):
+        restored = replace(PRE, calibration=calibration).restore(depth.numpy(), 64, 96, sigma=sigma.numpy())
+        nearby = (calibration.metres(2.0 + 1e-4) - calibration.metres(2.0 - 1e-4)) / 2e-4
+        np.testing.assert_allclose(restored.metres, metres, rtol=1e-5)
+        np.testing.assert_allclose(restored.sigma_metres, 0.1 * nearby, rtol=1e-3)
 
 
 def test_without_a_head_there_is_no_sigma():

@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A checkpoint, images, a folder for the results."""
     add_predictor(parser)
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="image files, or folders of them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for NAME_depth.png, NAME_mm.png and NAME.npy")
+    files = "NAME_depth.png, NAME_mm.png, NAME.npy and, if CKPT tells it, NAME_sigma.npy"
+    parser.add_argument("--out", type=Path, required=True, help=f"folder for {files}")
     parser.add_argument("--fx", type=positive, help="focal length of the images in their pixels, for right metres")
     parser.add_argument("--fy", type=positive, help="likewise, vertical (default: fx)")
     add_json(parser)
@@ -90,5 +91,9 @@ def _write(folder: Path, name: str, rgb: np.ndarray, depth: Depth) -> dict[str, 
         Image.fromarray(millimetres).save(path)
     with written_whole(folder / files["metres"]) as path:
         np.save(path, depth.metres)
+    if depth.sigma_metres is not None:
+        files["sigma"] = f"{name}_sigma.npy"
+        with written_whole(folder / files["sigma"]) as path:
+            np.save(path, depth.sigma_metres)
     median = float(np.median(depth.metres[depth.valid])) if depth.valid.any() else None
     return {**{kind: str(folder / file) for kind, file in files.items()}, "median_m": median}

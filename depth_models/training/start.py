@@ -19,15 +19,22 @@ from depth_models.networks.registry import DepthNetwork
 def first_network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
     """The network to begin with, and the record of the checkpoint that it comes from ({} where there is none).
 
-    What carries no weight, such as the rate of dropout, may differ from the checkpoint's.
+    What carries no weight, such as the rate of dropout, may differ from the checkpoint's. Its sigma head is left out:
+    it would not be that of the new depth.
 
     Raises:
         DepthModelsError: network, options or checkpoint cannot be used, or do not agree.
     """
+    if config.options.get("sigma"):
+        raise DepthModelsError(
+            "options.sigma: the standard deviation is fitted after the depth; train without it, then depth-models "
+            "confidence adds it"
+        )
     if not config.init:
         return create_network(config.network, **config.options), {}
     options = {name: value for name, value in config.options.items() if name != "encoder_weights"}
-    network, checkpoint = create_network(config.network, **options), Checkpoint.load(find_checkpoint(config.init))
+    network = create_network(config.network, **options)
+    checkpoint = Checkpoint.load(find_checkpoint(config.init)).without_sigma()
     trained = checkpoint.build()
     own, theirs = network.state_dict(), trained.state_dict()
     if {name: t.shape for name, t in own.items()} != {name: t.shape for name, t in theirs.items()}:
