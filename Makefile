@@ -11,6 +11,7 @@ help:
 	@echo "make test      the fast tests        make test-all  also the slow ones"
 	@echo "make check     lint, format, types   make format    reformat the code"
 	@echo "make slam-benchmark   ORB-SLAM3 on true, network and other depth; renews docs/slam.md (x86-64 Linux, hours on two cores)"
+	@echo "make photoreal photo-realistic rooms by Blender, until Ctrl-C   (OUT=folder, FLATS=number; photoreal/README.md)"
 	@echo "make clean     remove what the targets made"
 
 $(STAMP): setup.py constraints.txt
@@ -41,6 +42,18 @@ format: $(STAMP)
 slam-benchmark: $(STAMP)
 	$(BIN)/python benchmarks/slam/run.py
 
+# An environment of its own, outside of this tree: Blender as a module, for Python 3.11 alone.
+PHOTOREAL_ENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/depth_estimation_ros/photoreal
+PHOTOREAL_PYTHON ?= python3.11
+$(PHOTOREAL_ENV)/.installed: photoreal/requirements.txt photoreal/unresolved.txt
+	$(PHOTOREAL_PYTHON) -m venv $(PHOTOREAL_ENV)
+	$(PHOTOREAL_ENV)/bin/pip install -q -r photoreal/requirements.txt
+	$(PHOTOREAL_ENV)/bin/pip install -q --no-deps -r photoreal/unresolved.txt
+	@touch $@
+
+photoreal: $(PHOTOREAL_ENV)/.installed
+	$(PHOTOREAL_ENV)/bin/python -m photoreal --out '$(or $(OUT),data/photoreal)' $(if $(FLATS),--flats $(FLATS))
+
 clean:
 	rm -rf $(VENV) depth_estimation_ros.egg-info demo .pytest_cache .mypy_cache .ruff_cache
-	find depth_models depth_estimation_ros launch test benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find depth_models depth_estimation_ros launch photoreal test benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -58,7 +58,7 @@ def near_view(rng: Rng, target: np.ndarray, facing: float | None) -> View | None
     Returns:
         None where the camera would have to be outside `HEIGHT_M` or `PITCH_DEG`.
     """
-    distance = float(np.exp(rng.uniform(np.log(0.4), np.log(2.0))))
+    distance = float(rng.uniform(0.4, 2.0))
     side = rng.uniform(0, 2 * np.pi) if facing is None else facing + rng.normal(0.0, 0.45)
     down = np.radians(rng.uniform(5.0, 38.0)) if facing is None else np.radians(rng.normal(5.0, 10.0))
     offset = distance * np.array([np.cos(down) * np.cos(side), np.cos(down) * np.sin(side), np.sin(down)])

