@@ -92,6 +92,13 @@ def test_half_precision_with_gradient_scaling_is_for_gpus(monkeypatch):
         learner(plain_config(precision="fp16"))
 
 
+def test_compiling_without_a_compiler_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CXX", "/no/such/compiler")
+    with pytest.raises(DepthModelsError, match=r"'/no/such/compiler' is not found: apt install g\+\+"):
+        learner(plain_config(compile=True))
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])

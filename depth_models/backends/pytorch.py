@@ -83,10 +83,10 @@ class Compiled(Eager):
     name: ClassVar[str] = "torch-compile"
 
     def _prepared(self, network: torch.nn.Module) -> Callable[[torch.Tensor], Any]:
-        import torch
+        from depth_models.compiling import compiled
 
         mode = "default" if self._device.type == "cpu" else "max-autotune-no-cudagraphs"
-        return torch.compile(network, mode=mode)
+        return compiled(network, self._device.type, mode)
 
 
 class _Graph:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from depth_models.compiling import compiled
 from depth_models.config import TrainConfig
 from depth_models.data.loading import Batch
 from depth_models.distributed import copy_from_first, rank, total, world_size
@@ -41,7 +42,8 @@ class Learner:
         step: steps taken.
 
     Raises:
-        DepthModelsError: a precision that the device does not have; a loss that is not known.
+        DepthModelsError: a precision that the device does not have; a loss that is not known; no compiler, see
+            `compiled`.
     """
 
     def __init__(self, config: TrainConfig, network: DepthNetwork) -> None:
@@ -64,7 +66,7 @@ class Learner:
         module: nn.Module = self.network
         if world_size() > 1:
             module = DistributedDataParallel(module, None if self.device == "cpu" else [self.device])
-        return torch.compile(module) if self._config.compile else module  # type: ignore[return-value]
+        return compiled(module, self.device) if self._config.compile else module
 
     @property
     def result(self) -> DepthNetwork:
