@@ -10,6 +10,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_
 from ros_rig import PATIENCE_S, Process, StubProcess, until
 
 FRAMES, RATE_HZ = 150, 30
+STEADY_OFF = "steady_scale:=false"  # each depth is compared with its own image
 
 
 @pytest.fixture
@@ -47,14 +48,14 @@ def kill(process):
 
 
 def test_no_vga_image_is_lost_and_each_gives_four_topics_of_one_stamp(start):
-    start(StubProcess)
+    start(StubProcess, STEADY_OFF)
     camera = peer(start, FRAMES)
     assert camera.wait() == 0, camera.log
     assert f"sent {FRAMES}, answered {FRAMES}" in camera.log
 
 
 def test_a_reader_that_comes_late_gets_what_is_sent_from_then_on_and_may_be_killed(start):
-    node = start(StubProcess)
+    node = start(StubProcess, STEADY_OFF)
     camera = peer(start)
     goes_on(camera)
     late = peer(start, 0)
@@ -66,7 +67,7 @@ def test_a_reader_that_comes_late_gets_what_is_sent_from_then_on_and_may_be_kill
 
 
 def test_a_camera_that_is_killed_and_comes_back_is_answered(start):
-    node = start(StubProcess)
+    node = start(StubProcess, STEADY_OFF)
     camera = peer(start)
     goes_on(camera)
     kill(camera)
@@ -76,9 +77,9 @@ def test_a_camera_that_is_killed_and_comes_back_is_answered(start):
 
 
 def test_a_node_that_is_killed_and_starts_again_goes_on_with_the_same_camera(start):
-    node = start(StubProcess)
+    node = start(StubProcess, STEADY_OFF)
     camera = peer(start, patience_s=0.5)  # it goes on while nobody answers
     goes_on(camera)
     kill(node)
-    start(StubProcess)
+    start(StubProcess, STEADY_OFF)
     goes_on(camera)

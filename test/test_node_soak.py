@@ -46,7 +46,7 @@ class Sampler:
 def run(tmp_path, monkeypatch, inference_s, rate_hz, patience_s, seconds):
     """A node and a camera for so long: the node's growth, and the ages of its depth in seconds."""
     monkeypatch.setenv("STUB_SECONDS", str(inference_s))
-    node = StubProcess(tmp_path / "node")
+    node = StubProcess(tmp_path / "node", "steady_scale:=false")  # each depth is compared with its own image
     camera = Process(tmp_path / "camera", "test/dds_peer.py", "1000000", str(rate_hz), str(patience_s))
     try:
         camera.wait_for("ready")

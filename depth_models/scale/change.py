@@ -21,14 +21,14 @@ class Change:
     Attributes:
         log: natural logarithm of the later frame's scale by the reference's.
         sigma: its standard deviation.
-        motion: of the camera, in metres of the reference's depth.
+        moved: length of the camera's way, as a fraction of the reference's median depth.
         kept: fraction of the reference's corners that still tell the motion.
         shared: fraction of its pixels that the later frame shows too.
     """
 
     log: float
     sigma: float
-    motion: Motion
+    moved: float
     kept: float
     shared: float
 
@@ -51,7 +51,9 @@ class Reference:
         self._places, self._points = places[known], points[known]
         self._last, self._motion = self._places.pixels, STILL  # where the next search begins
         self._count = len(self._places)
-        self._lattice = view.points(view.lattice(STEP_PX))
+        lattice = view.points(view.lattice(STEP_PX))
+        self._lattice = lattice[np.isfinite(lattice[:, 2])]
+        self._depth = float(np.median(self._lattice[:, 2])) if len(self._lattice) else np.inf
 
     def change(self, view: View) -> Change | None:
         """The change of scale up to a later frame; None where the two do not show enough of one static scene.
@@ -67,7 +69,8 @@ class Reference:
         log = float(np.median(ratios))
         spread = 1.4826 * float(np.median(np.abs(ratios - log)))
         sigma = 1.25 * spread / np.sqrt(_INDEPENDENT * ratios.size)
-        return Change(log, sigma, motion, len(self._places) / self._count, ratios.size / len(self._lattice))
+        moved = float(np.linalg.norm(motion.translation)) / self._depth
+        return Change(log, sigma, moved, len(self._places) / self._count, ratios.size / len(self._lattice))
 
     def motion_to(self, view: View) -> Motion | None:
         """The camera's motion up to a later frame, as `change`."""

@@ -112,7 +112,7 @@ class SteadyScale:
         if step_s > 0:
             self._measure(log_change, 0.0, PRIOR_SIGMA**2 * PRIOR_CORRELATION_S / step_s)
         self._factor = math.exp(-(self._log + log_change))
-        if change is None or self._is_worn(view, change):
+        if change is None or _is_worn(change):
             self._reference, self._camera = Reference(view), view.camera
             self._log += log_change
             self._variance += 0.0 if change is None else change.sigma**2
@@ -125,7 +125,7 @@ class SteadyScale:
         self._log += gain * (log_error - log_change - self._log)
         self._variance *= 1 - gain
 
-    @staticmethod
-    def _is_worn(view: View, change: Change) -> bool:
-        moved = float(np.linalg.norm(change.motion.translation))
-        return min(change.kept, change.shared) < LEAST_KEPT or moved > MOST_MOVED * float(np.nanmedian(view.metres))
+
+def _is_worn(change: Change) -> bool:
+    """Does the reference tell too little of frames that are still to come?"""
+    return min(change.kept, change.shared) < LEAST_KEPT or change.moved > MOST_MOVED

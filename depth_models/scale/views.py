@@ -35,7 +35,7 @@ class View:
 
         Args:
             rgb: (H, W, 3) uint8.
-            metres: (H, W) float32; what is not positive and finite is invalid.
+            metres: (H, W) float32, positive, NaN where invalid.
             camera: of (H, W).
 
         Raises:
@@ -93,5 +93,4 @@ def reduced_depth(metres: np.ndarray) -> np.ndarray:
     height, width = metres.shape
     factor = min(1.0, LONGEST_SIDE / max(width, height))
     h, w = max(1, round(height * factor)), max(1, round(width * factor))
-    depth = cv2.resize(metres.astype(np.float32, copy=False), (w, h), interpolation=cv2.INTER_NEAREST_EXACT)
-    return np.where((depth > 0) & (depth < np.inf), depth, np.float32(np.nan))
+    return cv2.resize(metres, (w, h), interpolation=cv2.INTER_NEAREST_EXACT)
