@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--flats", type=int, help=f"stop at so many, rounded up to {FLATS_PER_SHARD}; else never")
     parser.add_argument("--seed", type=int, default=0, help="of all flats (default 0)")
     parser.add_argument("--size", default="240x320", help="HEIGHTxWIDTH, pixels (default 240x320)")
-    parser.add_argument("--samples", type=int, default=5, help="of light, a pixel (default 5)")
+    parser.add_argument("--samples", type=int, default=4, help="of light, a pixel (default 4)")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread (default 2)")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

@@ -137,8 +137,7 @@ def joined(name: str, things: Sequence):
         for whole, part in zip(lists, parts, strict=True):
             whole.append(part)
         vertex, corner = vertex + len(points), corner + len(corners)
-        removed(thing)
-        bpy.data.meshes.remove(data)
+    bpy.data.batch_remove([part for thing in things for part in (thing, thing.data)])  # one by one takes seconds
     return _object(name, *map(np.concatenate, lists), slots)
 
 
