@@ -24,7 +24,7 @@ from depth_models.data.transforms import mask_border
 from depth_models.errors import DepthModelsError
 from depth_models.networks import create_network
 from depth_models.networks.registry import DepthNetwork
-from depth_models.networks.sigma import SHRINK, log_ratio, resized
+from depth_models.networks.sigma import HIDDEN, SHRINK, log_ratio, resized
 from depth_models.preprocess import Preprocess
 from depth_models.sparsification import INTERVALS
 
@@ -38,7 +38,9 @@ _TOLERANCE = {0.68: 0.05, 0.95: 0.03}  # of coverage
 
 @dataclass(frozen=True)
 class _Rows:
-    """Pixels: (n, C) float32 features of all maps side by side, (n,) ln depth - ln truth, (n,) number of the scene."""
+    """Pixels: (n, C) float32 features of all maps side by side, (n,) ln depth - ln truth, and (n,) the number of their
+    scene, -1 for those of a blind picture.
+    """
 
     features: Tensor
     error: Tensor
@@ -71,15 +73,15 @@ def fit_sigma(
             f"{FEWEST_SCENES}. Give more data, or another --split or --part"
         )
     network = _with_head(checkpoint)
-    rows, blind = _gather(network, checkpoint, source, indices, progress)
-    log_ratios = torch.empty(len(rows.error))
+    rows = _gather(network, checkpoint, source, indices, progress)
+    seen, log_ratios = rows.scene >= 0, torch.empty(len(rows.error))
     for fold in range(FOLDS):
-        held_out = rows.scene % FOLDS == fold
-        layers = _fit([_part(rows, ~held_out), blind], seed=fold)
+        held_out = seen & (rows.scene % FOLDS == fold)
+        layers = _fit(rows, ~held_out, seed=fold)
         with torch.no_grad():
             log_ratios[held_out] = _apply(layers, rows.features[held_out])
-    power, factor = calibrating(log_ratios.numpy(), rows.error.numpy())
-    _install(network, _fit([rows, blind], seed=FOLDS), power, factor)
+    power, factor = calibrating(log_ratios[seen].numpy(), rows.error[seen].numpy())
+    _install(network, _fit(rows, torch.ones_like(seen), seed=FOLDS), power, factor)
     return Checkpoint.of(network, checkpoint.preprocess, checkpoint.record)
 
 
@@ -139,10 +141,10 @@ def _gather(
     source: Source,
     indices: Sequence[int],
     progress: Callable[[Sequence[int]], Iterable[int]],
-) -> tuple[_Rows, _Rows]:
+) -> _Rows:
     """Pixels of the frames, and of blind pictures that have the frames' truth: what is left of it is what rooms are."""
     numbers = {scene: number for number, scene in enumerate(dict.fromkeys(source.scenes[i] for i in indices))}
-    rows: dict[bool, list[_Rows]] = {False: [], True: []}
+    rows: list[_Rows] = []
     inputs: list[Any] = []
     assert network.sigma_head is not None  # `_with_head` made it
     hook = network.sigma_head.register_forward_pre_hook(lambda head, given: inputs.append(given))
@@ -162,9 +164,14 @@ def _gather(
             features, predicted = _read(maps, metres, y, x)
             error = torch.from_numpy(_log_error(checkpoint.preprocess, predicted, depth[0, y, x]))
             features, error = features[error.isfinite()], error[error.isfinite()]
-            rows[is_blind].append(_Rows(features, error, torch.full_like(error, numbers[source.scenes[index]])))
+            scene = -1 if is_blind else numbers[source.scenes[index]]
+            rows.append(_Rows(features, error, torch.full(error.shape, scene)))
     hook.remove()
-    return _together(rows[False]), _together(rows[True])
+    if not rows:
+        raise DepthModelsError(
+            f"{source.path}: no frame has truth in {len(indices)} frames; see depth-models data check"
+        )
+    return _Rows(*(torch.cat([getattr(one, name) for one in rows]) for name in ("features", "error", "scene")))
 
 
 def _read(maps: Sequence[Tensor], depth: Tensor, y: np.ndarray, x: np.ndarray) -> tuple[Tensor, np.ndarray]:
@@ -185,30 +192,23 @@ def _log_error(preprocess: Preprocess, predicted: np.ndarray, truth: np.ndarray)
     return error * metres / (preprocess.calibration.slope(predicted) * predicted)
 
 
-def _together(rows: Sequence[_Rows]) -> _Rows:
-    return _Rows(*(torch.cat([getattr(one, name) for one in rows]) for name in ("features", "error", "scene")))
-
-
-def _part(rows: _Rows, chosen: Tensor) -> _Rows:
-    return _Rows(rows.features[chosen], rows.error[chosen], rows.scene[chosen])
-
-
-def _fit(parts: Sequence[_Rows], seed: int) -> nn.Sequential:
-    """The head's two layers for pixels, from features as they are to what `log_ratio` takes."""
-    rows = _together(parts)
+def _fit(rows: _Rows, chosen: Tensor, seed: int) -> nn.Sequential:
+    """The head's two layers, fitted to some of the rows: (n,) bool; from features to what `log_ratio` takes."""
+    numbers = chosen.nonzero()[:, 0]
     mean, std = rows.features.mean(dim=0), rows.features.std(dim=0).clamp_min(1e-3)
     torch.manual_seed(seed)
-    first, second = nn.Linear(len(mean), 16), nn.Linear(16, 1)
+    first, second = nn.Linear(len(mean), HIDDEN), nn.Linear(HIDDEN, 1)
     layers = nn.Sequential(first, nn.ReLU(), second)
-    steps = EPOCHS * (len(rows.error) // BATCH)
+    steps_per_epoch = max(len(numbers) // BATCH, 1)
+    steps = EPOCHS * steps_per_epoch
     optimizer = torch.optim.AdamW(layers.parameters(), lr=RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
     for step in range(steps):
-        if step % (len(rows.error) // BATCH) == 0:
-            order = torch.randperm(len(rows.error))
-        chosen, order = order[:BATCH], order[BATCH:]
-        width = _apply(layers, (rows.features[chosen] - mean) / std)
-        loss = (width + rows.error[chosen].abs() * torch.exp(-width)).mean()
+        if step % steps_per_epoch == 0:
+            order = numbers[torch.randperm(len(numbers))]
+        batch, order = order[:BATCH], order[BATCH:]
+        width = _apply(layers, (rows.features[batch] - mean) / std)
+        loss = (width + rows.error[batch].abs() * torch.exp(-width)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

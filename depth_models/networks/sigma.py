@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEAST, MOST = 0.01, 3.0  # standard deviation as a part of the depth
+HIDDEN = 16  # outputs of the first layer
 SHRINK = 4  # sigma is made at a quarter of the depth's height and width, then enlarged
 
 
@@ -33,7 +34,7 @@ class SigmaHead(nn.Module):
     power: Tensor
     factor: Tensor
 
-    def __init__(self, channels: Sequence[int], hidden: int = 16) -> None:
+    def __init__(self, channels: Sequence[int], hidden: int = HIDDEN) -> None:
         super().__init__()
         self.channels = tuple(channels)
         self.reads = nn.ModuleList(nn.Conv2d(c, hidden, kernel_size=1, bias=False) for c in channels)
