@@ -13,6 +13,7 @@ Rng = np.random.Generator
 INWARD = {"west": 0.0, "south": np.pi / 2, "east": np.pi, "north": -np.pi / 2}
 WALLS = tuple(INWARD)
 _GAP_M = 0.02
+_WALL_GAP_M = 0.025  # behind furniture, where pictures hang and skirting runs
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ class Floor:
             room = self.room.length(wall) - width
             if room < 0:
                 continue
-            a = float(rng.choice([0.01, room - 0.01, rng.uniform(0, room)], p=[0.2, 0.2, 0.6])) if room > 0.02 else 0.0
-            rect = self._beside(wall, a, width, reach, 0.01)
+            ends = [0.01, room - 0.01, rng.uniform(0, room)] if room > 0.02 else [0.0] * 3
+            a = float(rng.choice(ends, p=[0.2, 0.2, 0.6]))
+            rect = self._beside(wall, a, width, reach, _WALL_GAP_M)
             if self.free(rect, height):
                 self.take(rect)
                 return Spot((rect.x0 + rect.x1) / 2, (rect.y0 + rect.y1) / 2, INWARD[wall], rect)

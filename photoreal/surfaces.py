@@ -11,6 +11,7 @@ from photoreal.floor import footprint
 Rng = np.random.Generator
 CELL_M = 0.02
 _LEAST_CELLS = 60  # 0.024 square metres
+_SAME_M = 0.01  # heights that are one level
 
 
 @dataclass
@@ -83,12 +84,15 @@ def surfaces(
         From the lowest to the highest, those of some size.
     """
     shape = (len(columns), len(columns[0]))
-    found: dict[int, np.ndarray] = {}
+    rooms: dict[int, np.ndarray] = {}
+    heights: dict[int, float] = {}
     for i, line in enumerate(columns):
         for j, levels in enumerate(line):
             for z, room in levels:
                 if room >= least_room:
-                    found.setdefault(round(z / 0.01), np.zeros(shape))[i, j] = room
+                    level = round(z / _SAME_M)
+                    rooms.setdefault(level, np.zeros(shape))[i, j] = room
+                    heights[level] = max(heights.get(level, z), z)
     return [
-        Surface(number * 0.01, low, room) for number, room in sorted(found.items()) if (room > 0).sum() >= _LEAST_CELLS
+        Surface(heights[level], low, room) for level, room in sorted(rooms.items()) if (room > 0).sum() >= _LEAST_CELLS
     ]
