@@ -79,7 +79,7 @@ def _list(args: argparse.Namespace) -> int:
                 "kind": "bundled" if name in bundled() else "added",
                 "megabytes": path.stat().st_size / 1e6,
                 "sha256": sha256(path),
-                "licence": checkpoint.record.get("licence", "unknown"),
+                "licence": checkpoint.record.get("licence"),
                 "source": entry.source if entry else checkpoint.record.get("command", "unknown"),
                 "file": str(path),
             }
@@ -88,8 +88,11 @@ def _list(args: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     for row in rows:
-        print(f"{row['name']:<20}{row['network']:<12}{row['megabytes']:>7.1f} MB  {row['kind']:<9}{row['sha256'][:12]}")
-        print(f"{'':<20}from {row['source']}")
+        print(row["name"])
+        licence = f", licence {row['licence']}" if row["licence"] else ""
+        print(f"  {row['network']}, {row['kind']}, {row['megabytes']:.1f} MB{licence}")
+        print(f"  SHA-256 {row['sha256']}")
+        print(f"  from {row['source']}")
     return 0
 
 
