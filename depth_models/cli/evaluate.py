@@ -23,7 +23,7 @@ HELP = "measure checkpoints on frames with truth"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Checkpoints, data, and how they are compared."""
     parser.add_argument(
-        "checkpoints", metavar="CKPT", nargs="+", help="bundled names (`depth-models weights` lists them) or files"
+        "checkpoints", metavar="CKPT", nargs="+", help="names (`depth-models weights list` has them) or files"
     )
     add_device(parser, backend="torch")  # the reference, whose figures are the same on every machine
     parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout, or folder of frames")
