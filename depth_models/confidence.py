@@ -168,9 +168,7 @@ def _gather(
             rows.append(_Rows(features, error, torch.full(error.shape, scene)))
     hook.remove()
     if not rows:
-        raise DepthModelsError(
-            f"{source.path}: no frame has truth in {len(indices)} frames; see depth-models data check"
-        )
+        raise DepthModelsError(f"{source.path}: no truth in {len(indices)} frames; see depth-models data check")
     return _Rows(*(torch.cat([getattr(one, name) for one in rows]) for name in ("features", "error", "scene")))
 
 

@@ -140,6 +140,13 @@ def test_too_few_scenes_are_refused(checkpoint, source):
         fit_sigma(checkpoint, source, range(8))
 
 
+def test_frames_without_truth_are_refused(checkpoint, source, monkeypatch):
+    frame = source[0]
+    monkeypatch.setattr(Planted, "__getitem__", lambda *_: replace(frame, valid=np.zeros((64, 96), bool)))
+    with pytest.raises(DepthModelsError, match="no truth in 60 frames"):
+        fit_sigma(checkpoint, source, range(60))
+
+
 def test_a_network_without_such_a_head_is_refused(source):
     network = create_network("baseline", hidden=(8,), map_size=(8, 12))
     with pytest.raises(DepthModelsError, match="no option sigma"):
