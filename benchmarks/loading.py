@@ -5,7 +5,8 @@ The paper's code holds the whole arrays in memory and makes each sample with PIL
 turns both image and depth to the nearest pixel, as torchvision does unless told otherwise; this package's reads the
 prepared folder, with so many processes, turns images bilinearly, and makes masks and the factor to true metres beside.
 Both augment with the paper's probabilities, batch by four, and end with normalised tensors of the frames' own size.
-All files are in the page cache.
+All files are in the page cache. Both run in this process, so the paper's code too profits from the memory that this
+package's loader has the C library keep.
 
 Where no chunk of FILE.mat reaches over several frames, as in what `depth-models data rooms` writes, its first FRAMES
 are written again, compressed, with the chunks that HDF5 chooses by itself, which do reach over many.
