@@ -41,6 +41,16 @@ def test_samples_do_not_depend_on_who_loads_them_nor_on_where_the_run_began(plan
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def test_shared_memory_is_copied_before_it_is_written_again_and_a_loader_can_be_iterated_anew(planes):
+    """Many batches of one and of three frames, more than there are slots."""
+    prepared = PreparedSet(NyuFile(planes), config().preprocess, None, 0)
+    batches = [[(0, i)] if i % 3 else [(0, i), (0, i + 1), (0, i + 2)] for i in range(40)]
+    alone, loader = list(Loader(prepared, batches, 3, workers=0)), Loader(prepared, batches, 3, workers=1)
+    for _ in range(2):
+        for mine, theirs in zip(alone, list(loader), strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
 def test_an_epoch_is_every_frame_once_in_an_order_of_its_own():
     batches = list(ShuffledBatches(range(10, 22), 4, 2, 0))
     first, second = batches[:3], batches[3:]
