@@ -64,10 +64,9 @@ def test_a_third_of_wrong_depths_does_not_move_it(checkpoint):
 
 def test_the_held_out_error_is_that_of_images_that_were_not_fitted(checkpoint):
     raw = np.full(10, 2.0)
-    images = [Known(raw, np.full(10, truth)) for truth in (2.0, 2.0, 3.0)]
-    fitted = fit(checkpoint, images)
-    assert fitted.choices["metres"] == pytest.approx(1 / 9, rel=1e-3)  # 0, 0, and |2 - 3| / 3 of the one that differs
-    assert fitted.before == pytest.approx(1 / 9)
+    fitted = fit(checkpoint, [Known(raw, np.full(10, truth)) for truth in (2.0, 3.0)])
+    assert fitted.choices["metres"] == pytest.approx((1 / 2 + 1 / 3) / 2, rel=1e-3)  # each with the scale of the other
+    assert fitted.before == pytest.approx((0 + 1 / 3) / 2)
 
 
 def test_a_shift_that_would_turn_near_and_far_is_not_taken(checkpoint):
