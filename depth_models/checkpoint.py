@@ -91,6 +91,11 @@ class Checkpoint:
         network.load_state_dict({**self.tensors, **counters})
         return network.eval()
 
+    def on_canvas(self, height: int, width: int) -> Checkpoint:
+        """The same network fed with images of another size; metres stay right, as the focal length tells them."""
+        pre = self.preprocess
+        return replace(self, preprocess=replace(pre, height=height, width=width))
+
     def without_sigma(self) -> Checkpoint:
         """The same depth without the head for its standard deviation, which further training would make wrong."""
         config = {k: v for k, v in self.config.items() if k != "sigma"}

@@ -29,6 +29,7 @@ LAYERS = [
     ["depth_models.networks.*"],
     ["depth_models.checkpoint", "depth_models.run_folder"],
     ["depth_models.backends.*"],
+    ["depth_models.exporting", "depth_models.bench"],
     ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation", "depth_models.confidence"],
     ["depth_models.calibrate"],
     ["depth_models.depth_anything", "depth_models.store"],

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from depth_models.backends.base import Backend
 from depth_models.backends.cache import LOG, cached
@@ -20,8 +23,10 @@ class CompiledBackend(Backend):
 
     @classmethod
     @abstractmethod
-    def build(cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str) -> None:
-        """Write the files into `folder`."""
+    def build(
+        cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str, calibration: Sequence[np.ndarray] | None
+    ) -> None:
+        """Write files into `folder`; `calibration`, for int8, are canvases (height, width, 3); None for rooms."""
 
     @classmethod
     @abstractmethod
@@ -48,7 +53,7 @@ class CompiledBackend(Backend):
 
         def build(folder: Path) -> dict[str, Any]:
             LOG.info("building %s for %s in %s, once for these weights", checkpoint.network, cls.name, precision)
-            cls.build(checkpoint, folder, device, precision)
+            cls.build(checkpoint, folder, device, precision, None)
             return _checked(cls, checkpoint, folder, device, precision)
 
         return cls.open(cached(key, build), device, precision, threads)
@@ -60,10 +65,15 @@ def _checked(
     """Compare what was built with eager PyTorch; raise a DepthModelsError where it differs too much."""
     from depth_models.backends.parity import compare, patterns
     from depth_models.backends.pytorch import Eager
+    from depth_models.backends.quantisation import CALIBRATION, CHECK, room_samples
 
-    pre = checkpoint.preprocess
+    pre, truth = checkpoint.preprocess, None
+    canvases = patterns(_FRAMES, pre.height, pre.width)
+    if precision == "int8":
+        rooms = room_samples(CALIBRATION, CHECK, pre.height, pre.width)
+        canvases, truth = np.stack([pre.canvas(s.rgb) for s in rooms]), [pre.target(s) for s in rooms]
     backend, reference = cls.open(folder, device, precision, None), Eager.load(checkpoint, "cpu", "fp32", None)
-    parity = compare(backend, reference, precision, patterns(_FRAMES, pre.height, pre.width))
+    parity = compare(backend, reference, precision, canvases, truth)
     backend.close()
     parity.require(f"{checkpoint.network!r} on back-end {cls.name!r}")
     return {"network": checkpoint.network, "parity": parity.to_dict()}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from depth_models.backends.cache import cached
+from depth_models.backends.quantisation import CALIBRATION, quantise, room_samples
 from depth_models.errors import DepthModelsError
 
 if TYPE_CHECKING:
@@ -50,12 +55,13 @@ def output_names(checkpoint: Checkpoint) -> tuple[str, ...]:
     return ("depth", "sigma") if checkpoint.config.get("sigma") else ("depth",)
 
 
-def onnx_program(checkpoint: Checkpoint, precision: str) -> Path:
+def onnx_program(checkpoint: Checkpoint, precision: str, calibration: Sequence[np.ndarray] | None = None) -> Path:
     """The checkpoint as an ONNX file in the cache, for the back-ends that are built from one.
 
     Args:
         checkpoint: to be exported.
         precision: 'fp32', 'fp16' or 'int8'.
+        calibration: (height, width, 3) uint8 canvases for int8; None for rooms, rendered where they are not cached.
 
     Raises:
         DepthModelsError: as `write_onnx`, or as `quantise`.
@@ -63,17 +69,20 @@ def onnx_program(checkpoint: Checkpoint, precision: str) -> Path:
     import torch
 
     pre = checkpoint.preprocess
-    size = [pre.height, pre.width]
-    key = {
-        "weights": checkpoint.digest,
-        "onnx": OPSET,
-        "torch": torch.__version__,
-        "precision": precision,
-        "size": size,
-    }
+    key: dict[str, Any] = {"weights": checkpoint.digest, "onnx": OPSET, "torch": torch.__version__}
+    key |= {"precision": precision, "size": [pre.height, pre.width]}
+    if calibration is not None:
+        key["calibration"] = hashlib.sha256(b"".join(map(bytes, calibration))).hexdigest()
 
     def build(folder: Path) -> dict[str, Any]:
-        write_onnx(checkpoint, folder / _FILE, precision)
+        if precision == "int8":
+            canvases = calibration
+            if canvases is None:
+                canvases = [pre.canvas(s.rgb) for s in room_samples(0, CALIBRATION, pre.height, pre.width)]
+            quantise(onnx_program(checkpoint, "fp32"), folder / _FILE, canvases)
+            _describe(checkpoint, folder / _FILE, precision)
+        else:
+            write_onnx(checkpoint, folder / _FILE, precision)
         return {"network": checkpoint.network}
 
     return cached(key, build) / _FILE
@@ -91,7 +100,7 @@ def write_onnx(checkpoint: Checkpoint, path: Path, precision: str = "fp32") -> N
         DepthModelsError: the package onnx is missing, or torch cannot express the network.
     """
     try:
-        import onnx
+        import onnx  # noqa: F401  (torch's exporter needs it, and says so later and less clearly)
     except ModuleNotFoundError as error:
         raise DepthModelsError(
             "exporting needs the Python package onnx, which is not installed; "
@@ -102,7 +111,7 @@ def write_onnx(checkpoint: Checkpoint, path: Path, precision: str = "fp32") -> N
     names = output_names(checkpoint)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: shapes are constants here, as they should be
-        program = _traced(checkpoint, getattr(torch, _DTYPES[precision]))
+        program = traced(checkpoint, getattr(torch, _DTYPES[precision]))
         try:
             # The exporter by torch.export takes ten times as long and gives the same graph.
             torch.onnx.export(
@@ -111,20 +120,16 @@ def write_onnx(checkpoint: Checkpoint, path: Path, precision: str = "fp32") -> N
             )  # fmt: skip
         except Exception as error:  # torch has many classes for what it cannot express
             raise DepthModelsError(f"network {checkpoint.network!r} cannot be exported: {error}") from error
+    _describe(checkpoint, path, precision)
+
+
+def _describe(checkpoint: Checkpoint, path: Path, precision: str) -> None:
+    """Put the description into an ONNX file's metadata."""
+    import onnx
+
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {KEY: json.dumps(description(checkpoint, precision))})
     onnx.save(model, path)
-
-
-def write_torchscript(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a TorchScript file, for LibTorch; its description is the extra file `depth_models`."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.jit.freeze(_traced(checkpoint, torch.float32))
-        extra = {KEY: json.dumps(description(checkpoint, "fp32"))}
-        torch.jit.save(program, str(path), _extra_files=extra)
 
 
 def _example(checkpoint: Checkpoint) -> torch.Tensor:
@@ -135,7 +140,7 @@ def _example(checkpoint: Checkpoint) -> torch.Tensor:
     return torch.zeros(2, pre.height, pre.width, 3, dtype=torch.uint8)
 
 
-def _traced(checkpoint: Checkpoint, dtype: torch.dtype) -> torch.jit.ScriptModule:
+def traced(checkpoint: Checkpoint, dtype: torch.dtype) -> torch.jit.ScriptModule:
     """The network with its normalisation, recorded for the checkpoint's canvas."""
     import torch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,10 +31,12 @@ class OnnxRuntime(CompiledBackend):
         return ("fp32", "int8") if device == "cpu" else ("fp32", "fp16")
 
     @classmethod
-    def build(cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str) -> None:
+    def build(
+        cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str, calibration: Sequence[np.ndarray] | None
+    ) -> None:
         from depth_models.backends.export import onnx_program
 
-        program = onnx_program(checkpoint, precision)
+        program = onnx_program(checkpoint, precision, calibration)
         try:
             (folder / _FILE).hardlink_to(program)
         except OSError:  # a file system without them

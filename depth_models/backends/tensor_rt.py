@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,12 +39,14 @@ class TensorRT(CompiledBackend):
         return gpu_identity(device)
 
     @classmethod
-    def build(cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str) -> None:
+    def build(
+        cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str, calibration: Sequence[np.ndarray] | None
+    ) -> None:
         from depth_models.backends.export import onnx_program
 
         LOG.info("TensorRT tries its kernels on this GPU; this takes minutes")
         pre = checkpoint.preprocess
-        engine = _engine(onnx_program(checkpoint, precision), (pre.height, pre.width), device)
+        engine = _engine(onnx_program(checkpoint, precision, calibration), (pre.height, pre.width), device)
         (folder / _FILE).write_bytes(engine)
 
     @classmethod

@@ -25,6 +25,8 @@ VERBS = (
     "calibrate",
     "evaluate",
     "predict",
+    "export",
+    "bench",
     "experiment",
     "bag",
     "consistency",
