@@ -60,8 +60,8 @@ def _head(path: Path, checkpoint: Checkpoint, numbers: Numbers) -> str:
         ["input", f"{pre.height} x {pre.width}, letterboxed; canonical focal length {focal}"],
         ["output", "metres along the optical axis, at the image's own size"
          + (", with their standard deviation" if "sigma" in checkpoint.config else "")],
-        ["latency", f"{p50:.0f} ms (p50), {p95:.0f} ms (p95): a 640 x 480 image, PyTorch fp32, one thread of "
-         f"{_processor()}, while this page was made"],
+        ["latency", f"{p50:.0f} ms (p50), {p95:.0f} ms (p95): a 640 x 480 image, PyTorch fp32, CPU time of "
+         f"one thread, {_processor()}"],
     ]  # fmt: skip
     return (
         f"# {path.stem}\n\nMetric depth of indoor scenes from one colour image. "
