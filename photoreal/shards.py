@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 6  # changes when the same seed gives other frames
+VERSION = 7  # changes when the same seed gives other frames
 FLATS_PER_SHARD = 2
 VIEWS_PER_FLAT = 16
 MANIFEST = "manifest.json"

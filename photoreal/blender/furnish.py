@@ -94,7 +94,7 @@ class Furnisher:
         thing = make(self.rng, self.palette)
         size = np.ptp(bounds(thing), axis=0)
         spot = self.floor.standing(self.rng, tuple(size), (float(self.rng.uniform(0, 2 * np.pi)),), 0.03)
-        if self._put(thing, spot, "") and self.rng.random() < 0.5:
+        if self._put(thing, spot, "") and self.rng.random() < 0.25:
             self.look(np.array([spot.x, spot.y, size[2]]))
 
     def seats(self, piece: Piece | None, make: Make, sides: str, chance: float = 0.9) -> None:

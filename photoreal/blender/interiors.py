@@ -38,7 +38,7 @@ def furnish(rng: Rng, palette: Palette, plan: Plan) -> list[Target]:
         f = Furnisher(rng, palette, Floor(room))
         _RULES[room.kind](f)
         hang(rng, palette, f.floor, plan.height)
-        for _ in f.some(0, 4):
+        for _ in f.some(0, 3):
             f.lying(small.FLOOR[int(rng.integers(len(small.FLOOR)))])
         furnishers.append(f)
     update()

@@ -238,4 +238,4 @@ DESK = (
 )
 TABLE = (mug, plate, glass, bowl, bottle, vase, can, book, papers, carton, plant, book_pile, ball)
 SHELF = (book_row, book_row, book_row, book_pile, carton, vase, plant, photo_frame, ball, teddy, bowl, bottle, mug)
-FLOOR = (bin_, big_carton, big_carton, ball, plant, book_pile, teddy)
+FLOOR = (bin_, bin_, big_carton, ball, plant, book_pile, teddy)
