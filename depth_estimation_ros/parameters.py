@@ -105,6 +105,27 @@ class NodeParameters:
         "Keep the scale of the depth from frame to frame, which otherwise jitters by a per cent or two.",
         live=True,
     )
+    camera_height: float = _parameter(
+        0.0,
+        "Height of the camera over the floor, metres, where it is fixed: an anchor of the scale; 0 is off.",
+        low=0.0,
+        high=100.0,
+        live=True,
+    )
+    camera_pitch: float = _parameter(
+        0.0,
+        "Angle of the optical axis below the horizon, radians, right to a degree or so: for camera_height.",
+        low=-1.5,
+        high=1.5,
+        live=True,
+    )
+    range_pose: str = _parameter(
+        "0 0 0 0 0",
+        "Where the sensor of anchor/range is in the camera's optical frame: x y z in metres, and how far its beam is "
+        "turned right and down from the optical axis, radians.",
+        pattern=r"(-?\d*\.?\d+ ){4}-?\d*\.?\d+",
+        live=True,
+    )
     rectify: bool = _parameter(
         False, "Undistort the image as camera_info says; all outputs are then those of a pinhole camera."
     )

@@ -111,7 +111,7 @@ class Pipeline:
         if sigma is not None:  # as a part of the depth, which scaling the depth leaves as it is
             sigma = sigma / metres
         if self._scale is not None:
-            metres = self._scale(rgb, metres, info, image.header.stamp)
+            metres = self._scale(rgb, metres, info, image.header)
         if seen is not None:
             metres = np.where(seen, metres, np.float32(np.nan))
         if edge_filter > 0:

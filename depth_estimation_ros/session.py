@@ -8,6 +8,8 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
+from depth_estimation_ros.anchor_inputs import AnchorInputs
+from depth_estimation_ros.anchors import Anchors
 from depth_estimation_ros.health import Health, resting, running
 from depth_estimation_ros.inputs import Inputs
 from depth_estimation_ros.library_log import forwarded
@@ -44,7 +46,9 @@ class Session:
         self._outputs: list[Output] = []
         with forwarded(node.get_logger()):
             self._model = Model.load(values)
-        self._scale = ScaleKeeper(values.steady_scale)
+        self._anchors = Anchors(values, self._warn_of_anchor)
+        self._scale = ScaleKeeper(values.steady_scale, self._anchors)
+        self._anchor_inputs: AnchorInputs | None = None
         self._reset_scale: Any = None  # the service
         self._pipeline = Pipeline(
             self._model,
@@ -68,6 +72,7 @@ class Session:
             self._outputs.append(output(self._node, qos))
         qos = _qos(values.image_reliability, depth=1)
         self._inputs = Inputs(self._node, values.image_transport, qos, self._on_image)
+        self._anchor_inputs = AnchorInputs(self._node, self._anchors)
         self._reset_scale = self._node.create_service(Trigger, "~/reset_scale", self._on_reset_scale)
         facts = self._model.description()
         self._node.get_logger().info(
@@ -93,6 +98,9 @@ class Session:
         self.deactivate()
         if self._inputs is not None:
             self._inputs.destroy()
+        if self._anchor_inputs is not None:
+            self._anchor_inputs.destroy()
+            self._anchor_inputs = None
         if self._reset_scale is not None:
             self._node.destroy_service(self._reset_scale)
             self._reset_scale = None
@@ -106,7 +114,7 @@ class Session:
         pipeline, worker = self._pipeline, self._worker
         pipeline.encoding, pipeline.max_depth = values.depth_encoding, values.max_depth
         pipeline.edge_filter, pipeline.max_relative_sigma = values.edge_filter, values.max_relative_sigma
-        self._scale.steady = values.steady_scale
+        self._scale.steady, self._anchors.parameters = values.steady_scale, values
         if worker is not None:
             worker.max_age, worker.max_rate = values.max_age, values.max_rate
 
@@ -140,6 +148,9 @@ class Session:
         if frame.relative_sigma is None and self._values.max_relative_sigma > 0:
             self._node.get_logger().warning(f"max_relative_sigma is without effect: {NO_SIGMA}", once=True)
         return frame
+
+    def _warn_of_anchor(self, reason: str) -> None:
+        self._node.get_logger().warning(reason, throttle_duration_sec=LOG_PERIOD_S)
 
     def _on_reset_scale(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._scale.reset()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from depth_estimation_ros.anchors import Anchors
 from depth_estimation_ros.health import running
 from depth_estimation_ros.parameters import DEFAULTS, SPECS, NodeParameters
 from depth_estimation_ros.scale_keeper import ScaleKeeper
@@ -43,6 +44,9 @@ def test_every_topic_is_there_with_its_type():
 
     outputs = {(f"`{o.topic}`", f"out, sensor_msgs/{o.message_type.__name__}") for o in OUTPUTS}
     inputs = {("`image`", "Image"), ("`image/compressed`", "CompressedImage"), ("`camera_info`", "CameraInfo")}
+    from depth_estimation_ros.anchor_inputs import TYPES
+
+    inputs |= {(f"`anchor/{name}`", kind.__name__) for name, kind in TYPES.items()}
     expected = outputs | {(name, f"in, sensor_msgs/{kind}") for name, kind in inputs}
     expected |= {(f"`{TOPIC}`", "out, diagnostic_msgs/DiagnosticArray")}
     assert {(topic, kind) for topic, kind, _ in rows("Topics")} == expected
@@ -55,7 +59,9 @@ def test_every_value_of_the_diagnostics_is_there():
     for reason in ("replaced", "stale", "rate", "stopped"):
         statistics.count("dropped", reason)
     statistics.count("unheard")
-    facts = running(statistics.snapshot(), NodeParameters(), model | ScaleKeeper(steady=True).facts()).facts
+    facts = running(
+        statistics.snapshot(), NodeParameters(), model | ScaleKeeper(True, Anchors(NodeParameters(), print)).facts()
+    ).facts
     counts = names(row[0] for row in rows("Scheduling"))
     described = names(row[0] for row in rows("Diagnostics"))
     assert set(facts) <= counts | described

@@ -1,31 +1,36 @@
 """One scale for all frames of a sequence, kept from frame to frame by what they show in common.
 
 A network's scale wanders with every frame. How it changed since an earlier frame (the reference) can be measured to
-0.2 % or so on the surfaces that both show, so that only the reference's own scale stays unknown. It is estimated by a
-Kalman filter of one number, the logarithm of the reference's scale error: every frame says that its own error is zero
-on average, within `PRIOR_SIGMA`, which is what a network knows; an anchor (`depth_models.scale.anchors`) says more.
-Real changes of distance are no change of scale, so nothing lags behind them.
+0.2 % or so on the surfaces that both show, so that only the reference's own scale error stays unknown. A Kalman filter
+estimates its logarithm, and with it the network's mean error, around which frames err by `FRAME_SIGMA`. Without anchors
+the mean error is taken to be zero, as nothing better is known; anchors that agree tell both, and the mean error stays
+known when they are gone. Real changes of distance are no change of scale, so nothing lags behind them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from depth_models.scale.change import Change, Reference
+from depth_models.scale.consensus import Agreement, Consensus, Reading
 from depth_models.scale.views import View
 from depth_models.types import Camera
 
-PRIOR_SIGMA = 0.15  # of the log scale of a network's frames
-PRIOR_CORRELATION_S = 1.0  # frames closer than that err alike
-# Of the log scale over a second (random walk). Measured changes add up to less, but what they hold fast may be wrong:
-# with 0.2 a scale is an average of about a second, which takes the jitter away and leaves the network's own mean.
-DRIFT = 0.2
+MEAN_SIGMA = 0.3  # of the logarithm of a network's mean scale error
+FRAME_SIGMA = 0.04  # of that of a frame's around the mean
+CORRELATION_S = 1.0  # frames closer than that err alike, and so do anchors' readings
+# Of the reference's log scale over a second (random walk). Measured changes add up to less, but what they hold fast may
+# be wrong: with that much a scale is an average of about a second, which takes away the jitter and leaves the mean.
+DRIFT = 0.053
+MEAN_DRIFT = 0.01  # likewise of the mean, while anchors tell it
+LEAST_READING_SIGMA = 0.02
 LEAST_KEPT = 0.6  # of the reference's corners, and of its pixels; below, a new reference is taken
 MOST_MOVED = 0.1  # of the median depth
-LONGEST_STEP_S = 1.0
+LONGEST_STEP_S, FIRST_STEP_S = 1.0, 1 / 30
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class ScaleState:
     Attributes:
         factor: what the last frame's depth was multiplied with.
         sigma: standard deviation of the logarithm of the scale that it then has.
+        anchors: names of the anchors that the scale rests on; empty where it is the network's prior.
+        learned_from: names of anchors that corrected the network's prior before; empty if none did.
         since_reset: frames for which the scale has been kept.
         resets: times that it was lost and begun anew.
         reason: of the last reset; '' if there was none.
@@ -42,6 +49,8 @@ class ScaleState:
 
     factor: float
     sigma: float
+    anchors: tuple[str, ...]
+    learned_from: tuple[str, ...]
     since_reset: int
     resets: int
     reason: str
@@ -50,33 +59,57 @@ class ScaleState:
 class SteadyScale:
     """Gives depth one scale, frame by frame, causally.
 
-    Where a frame does not show enough of what came before (a cut, a covered lens, a bare wall), the scale is that of
-    its own raw depth, and begins anew.
+    Where a frame does not show enough of what came before (a cut, a covered lens, a bare wall), the scale begins anew:
+    it is that of the frame's own raw depth, less what anchors have taught of the network's mean error.
     """
 
     def __init__(self) -> None:
-        self._resets, self._reason = 0, ""
-        self._begin()
+        self._resets = -1  # the first beginning is none
+        self._consensus = Consensus()
+        self.reset("")
 
     def reset(self, reason: str) -> None:
-        """Forget the frames so far; the next one's depth is left as it is."""
-        self._begin()
-        self._resets += 1
-        self._reason = reason
+        """Forget everything, what anchors have taught too; the next frame's depth is left as it is."""
+        self._mean, self._mean_variance = 0.0, MEAN_SIGMA**2
+        self._learned_from: tuple[str, ...] = ()
+        self._lose(reason)
 
-    def _begin(self) -> None:
+    def _lose(self, reason: str) -> None:
+        """Begin a new scale with the next frame."""
         self._reference: Reference | None = None
         self._camera: Camera | None = None
         self._stamp_s = math.nan
-        self._log, self._variance = 0.0, PRIOR_SIGMA**2  # of the reference's scale error
+        # Logarithms of the scale error: the reference's, and the mean.
+        self._state = np.array([self._mean, self._mean])
+        self._covariance = np.full((2, 2), self._mean_variance) + np.diag([FRAME_SIGMA**2, 0.0])
         self._since_reset, self._factor = 0, 1.0
+        self._agreement: Agreement | None = None
+        self._consensus.clear()
+        self._resets += 1
+        self._reason = reason
 
     @property
     def state(self) -> ScaleState:
         """How it goes."""
-        return ScaleState(self._factor, math.sqrt(self._variance), self._since_reset, self._resets, self._reason)
+        agreed = self._agreement
+        return ScaleState(
+            factor=self._factor,
+            sigma=math.sqrt(self._covariance[0, 0]),
+            anchors=() if agreed is None else agreed.names,
+            learned_from=self._learned_from,
+            since_reset=self._since_reset,
+            resets=self._resets,
+            reason=self._reason,
+        )
 
-    def __call__(self, rgb: np.ndarray, metres: np.ndarray, camera: Camera, stamp_s: float) -> np.ndarray:
+    def __call__(
+        self,
+        rgb: np.ndarray,
+        metres: np.ndarray,
+        camera: Camera,
+        stamp_s: float,
+        readings: Sequence[Reading] = (),
+    ) -> np.ndarray:
         """The next frame's depth in the scale of those before.
 
         Args:
@@ -84,6 +117,7 @@ class SteadyScale:
             metres: (H, W) float32, NaN where invalid.
             camera: of (H, W).
             stamp_s: seconds.
+            readings: what anchors say of `metres`.
 
         Returns:
             (H, W) float32 metres.
@@ -93,37 +127,56 @@ class SteadyScale:
         """
         view = View.of(rgb, metres, camera)
         if self._reference is not None and view.camera != self._camera:
-            self.reset("another camera")
+            self._lose("another camera")
         if stamp_s < self._stamp_s:
-            self.reset("time went back")
+            self._lose("time went back")
         change = None
         if self._reference is not None:
             change = self._reference.change(view)
             if change is None:
-                self.reset("the frame shows too little of what came before")
-        self._step(view, change, stamp_s)
+                self._lose("the frame shows too little of what came before")
+        self._step(view, change, stamp_s, readings)
         return metres * np.float32(self._factor)
 
-    def _step(self, view: View, change: Change | None, stamp_s: float) -> None:
+    def _step(self, view: View, change: Change | None, stamp_s: float, readings: Sequence[Reading]) -> None:
         """Take a frame whose scale has changed so since the reference; None makes it a reference."""
-        step_s = min(stamp_s - self._stamp_s, LONGEST_STEP_S) if self._since_reset else 1 / 30
+        step_s = min(stamp_s - self._stamp_s, LONGEST_STEP_S) if self._since_reset else FIRST_STEP_S
         log_change = 0.0 if change is None else change.log
-        self._variance += DRIFT**2 * step_s
+        for reading in readings:
+            self._consensus.add(reading, stamp_s, log_change)
+        self._agreement = self._consensus.agreement(stamp_s)
         if step_s > 0:
-            self._measure(log_change, 0.0, PRIOR_SIGMA**2 * PRIOR_CORRELATION_S / step_s)
-        self._factor = math.exp(-(self._log + log_change))
+            self._estimate(log_change, step_s)
+        self._factor = math.exp(-(self._state[0] + log_change))
         if change is None or _is_worn(change):
             self._reference, self._camera = Reference(view), view.camera
-            self._log += log_change
-            self._variance += 0.0 if change is None else change.sigma**2
+            self._state[0] += log_change
+            self._covariance[0, 0] += 0.0 if change is None else change.sigma**2
+            self._consensus.shift(log_change)
         self._stamp_s = stamp_s
         self._since_reset += 1
 
-    def _measure(self, log_change: float, log_error: float, variance: float) -> None:
-        """Take in that a frame's log scale error is `log_error`, where its scale has changed since the reference."""
-        gain = self._variance / (self._variance + variance)
-        self._log += gain * (log_error - log_change - self._log)
-        self._variance *= 1 - gain
+    def _estimate(self, log_change: float, step_s: float) -> None:
+        """Take in what a frame tells of the scale errors, whose scale has changed so since the reference."""
+        agreed, independent = self._agreement, CORRELATION_S / step_s
+        self._covariance[0, 0] += DRIFT**2 * step_s
+        self._measure(np.array([1.0, -1.0]), -log_change, FRAME_SIGMA**2 * independent)
+        if agreed is None:
+            return
+        self._covariance[1, 1] += MEAN_DRIFT**2 * step_s
+        if not self._learned_from:  # all readings of the past seconds at once, and then each as it comes
+            self._measure(np.array([1.0, 0.0]), agreed.log, agreed.sigma**2)
+        elif agreed.now is not None:
+            sigma = math.hypot(LEAST_READING_SIGMA, agreed.spread)
+            self._measure(np.array([1.0, 0.0]), agreed.now, sigma**2 * independent)
+        self._learned_from = agreed.names
+        self._mean, self._mean_variance = float(self._state[1]), float(self._covariance[1, 1])
+
+    def _measure(self, of: np.ndarray, value: float, variance: float) -> None:
+        """The Kalman filter's step: `of @ state` is `value`, give or take `variance`."""
+        gain = self._covariance @ of / (of @ self._covariance @ of + variance)
+        self._state += gain * (value - of @ self._state)
+        self._covariance -= np.outer(gain, of @ self._covariance)
 
 
 def _is_worn(change: Change) -> bool:
