@@ -11,6 +11,7 @@ from depth_models import DepthModelsError
 from depth_models.data.check import check
 from depth_models.data.joined import Mixture, ShardFolder
 from depth_models.data.nyu import NYU_CAMERA, NyuFile
+from depth_models.data.prepared import prepare
 from depth_models.data.sources import open_source, open_sources
 from depth_models.data.splits import make_split
 
@@ -68,6 +69,11 @@ def test_the_check_of_a_folder_reads_every_shard(shards):
     (shards / "shard-00001.mat").write_bytes(b"<html>")
     (defect,) = check(shards)
     assert "shard-00001.mat: not a whole MATLAB v7.3" in defect
+
+
+def test_what_takes_one_file_says_so_of_a_folder_of_shards(shards, tmp_path):
+    with pytest.raises(DepthModelsError, match="shards: a folder, and one .mat file is needed"):
+        prepare(shards, tmp_path / "prepared")
 
 
 def test_two_data_sets_become_one_and_rooms_of_one_name_stay_two(shards, tmp_path):

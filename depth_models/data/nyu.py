@@ -130,6 +130,8 @@ def open_hdf5(path: Path) -> Any:
         import h5py
     except ImportError as error:
         raise DepthModelsError(f"reading {path} needs h5py: pip install 'depth_estimation_ros[train]'") from error
+    if path.is_dir():
+        raise DepthModelsError(f"{path}: a folder, and one .mat file is needed; train and evaluate take such folders")
     if not path.is_file():
         raise DepthModelsError(f"{path}: no such data file")
     try:
