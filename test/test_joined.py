@@ -72,7 +72,7 @@ def test_the_check_of_a_folder_reads_every_shard(shards):
 
 
 def test_what_takes_one_file_says_so_of_a_folder_of_shards(shards, tmp_path):
-    with pytest.raises(DepthModelsError, match="shards: a folder, and one .mat file is needed"):
+    with pytest.raises(DepthModelsError, match=r"shards: a folder, and one \.mat file is needed"):
         prepare(shards, tmp_path / "prepared")
 
 
