@@ -145,9 +145,11 @@ def cloud_points(message: Any) -> np.ndarray:
             f"a cloud of {message.width} x {message.height} points of {message.point_step} bytes, rows of "
             f"{message.row_step}, and {len(data)} bytes of data; the publisher's sizes must agree"
         )
+    if not count:
+        return np.empty((0, 3))
     kind = np.dtype(">f4" if message.is_bigendian else "<f4")
     columns = [
         np.ndarray((count,), kind, buffer=data, offset=fields[name].offset, strides=(message.point_step,))
         for name in "xyz"
     ]
-    return np.stack(columns, axis=1).astype(np.float64) if count else np.empty((0, 3))
+    return np.stack(columns, axis=1).astype(np.float64)

@@ -1,0 +1,139 @@
+"""How true the metres become by anchors, right and wrong ones, on synthetic camera paths.
+
+python benchmarks/anchors.py SEQUENCE... [--checkpoint unet] [--every 3]
+
+SEQUENCE is a folder of `depth-models data sequence`, whose true depth the anchors are made of. The network's depth is
+multiplied by 1.4, 1 and 0.7. A cell is the mean over frames of the scale's error (median of depth by truth), from 3 s
+on, when an anchor that agrees with itself counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from depth_models import DepthPredictor
+from depth_models.data.posed import PosedSequence
+from depth_models.scale.anchors import Beam, height_error, points_error, range_error
+from depth_models.scale.consensus import Reading
+from depth_models.scale.steadying import SteadyScale
+from depth_models.types import Camera
+
+FACTORS = (1.4, 1.0, 0.7)
+SETTLED_S = 3.0
+BEAM = Beam((0.05, 0.03, 0.0), (0.0, 0.0, 1.0), 0.2, is_nearest=False)
+POINTS = 60
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame: what a sensor beside the camera would have seen of it."""
+
+    stamp_s: float
+    rgb: np.ndarray
+    metres: np.ndarray
+    truth: np.ndarray
+    up: tuple[float, float, float]
+    height_m: float
+
+
+Sensor = Callable[[Shot, np.ndarray, Camera, np.random.Generator], Reading]
+
+
+def by_range(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+    """A narrow beam ahead, 1 % of noise."""
+    rows, columns = (slice(n // 2 - n // 16, n // 2 + n // 16) for n in shot.truth.shape)  # about what the beam sees
+    told = float(np.nanmedian(shot.truth[rows, columns]) * rng.normal(1, 0.01))
+    return Reading("range", range_error(metres, camera, told, BEAM), float(np.log(told)))
+
+
+def by_points(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+    """Points anywhere in the picture, 2 % of noise."""
+    x, y = rng.integers(0, camera.width, POINTS), rng.integers(0, camera.height, POINTS)
+    z = shot.truth[y, x] * rng.normal(1, 0.02, POINTS)
+    points = np.stack([(x - camera.cx) / camera.fx * z, (y - camera.cy) / camera.fy * z, z], axis=1)
+    return Reading("points", points_error(metres, camera, points), float(np.log(np.nanmedian(points[:, 2]))))
+
+
+def by_height(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+    """The camera's height, with its true tilt."""
+    return Reading("camera_height", height_error(metres, camera, shot.height_m, shot.up), None)
+
+
+def half_wrong(sensor: Sensor) -> Sensor:
+    """Every second reading, by chance, is of anything within a factor of e."""
+
+    def reading(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+        right = sensor(shot, metres, camera, rng)
+        return right if rng.random() < 0.5 else Reading(right.name, rng.uniform(-1, 1, 1), float(rng.normal()))
+
+    return reading
+
+
+def stuck(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+    """A range sensor that says 1 m for ever."""
+    return Reading("range", range_error(metres, camera, 1.0, BEAM), 0.0)
+
+
+SENSORS: dict[str, Sensor | None] = {
+    "none": None,
+    "points": by_points,
+    "height": by_height,
+    "range": by_range,
+    "points, half wrong": half_wrong(by_points),
+    "range, half wrong": half_wrong(by_range),
+    "range, stuck": stuck,
+}
+
+
+def shots(folder: Path, predictor: DepthPredictor, every: int) -> Iterator[Shot]:
+    """The frames of a sequence."""
+    sequence = PosedSequence(folder)
+    camera = sequence.camera
+    for i in range(0, len(sequence), every):
+        frame, rgb = sequence.frames[i], sequence.rgb(i)
+        metres = predictor(rgb, fx=camera.fx, fy=camera.fy).metres
+        up = tuple(frame.pose[:3, :3].T @ [0.0, 0.0, 1.0])  # of the rooms' worlds, whose floor is z = 0
+        yield Shot(frame.stamp_s, rgb, metres, sequence.metres(i), up, float(frame.pose[2, 3]))
+
+
+def error(frames: list[Shot], camera: Camera, factor: float, sensor: Sensor | None) -> float:
+    """Mean scale error of a sequence."""
+    rng, steady, errors = np.random.default_rng(0), SteadyScale(), []
+    for shot in frames:
+        metres = shot.metres * np.float32(factor)
+        readings = [] if sensor is None else [sensor(shot, metres, camera, rng)]
+        out = steady(shot.rgb, metres, camera, shot.stamp_s, readings)
+        if shot.stamp_s >= SETTLED_S:
+            errors.append(abs(float(np.nanmedian(out / shot.truth)) - 1))
+    return float(np.mean(errors))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sequences", nargs="+", type=Path, metavar="SEQUENCE")
+    parser.add_argument("--checkpoint", default="unet")
+    parser.add_argument("--every", type=int, default=3, help="take every so many frames (default: 3)")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    predictor = DepthPredictor.from_checkpoint(args.checkpoint)
+    print(f"{'':14}{'times':>6}" + "".join(f"{name:>20}" for name in SENSORS))
+    table: dict[float, list[list[float]]] = {factor: [] for factor in FACTORS}
+    for folder in args.sequences:
+        frames, camera = list(shots(folder, predictor, args.every)), PosedSequence(folder).camera
+        for factor in FACTORS:
+            row = [error(frames, camera, factor, sensor) for sensor in SENSORS.values()]
+            table[factor].append(row)
+            print(f"{folder.name:14}{factor:>6}" + "".join(f"{value:>20.2%}" for value in row), flush=True)
+    for factor, rows in table.items():
+        print(f"{'mean':14}{factor:>6}" + "".join(f"{value:>20.2%}" for value in np.mean(rows, axis=0)))
+
+
+if __name__ == "__main__":
+    main()
