@@ -91,9 +91,10 @@ class Model:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """On a GPU, on a CPU by torch ("can't allocate memory"), or in Python."""
+    """On a GPU, on a CPU by torch ("can't allocate memory") or another library, or in Python."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+    signs = ("out of memory", "allocate memory", "bad_alloc")
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)
 
 
 def _free_memory() -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from depth_estimation_ros.model import Model, ModelError
+from depth_estimation_ros.parameters import validate
+from depth_models import DepthModelsError
 from depth_models.types import Depth
 
 RGB = np.zeros((2, 3, 3), np.uint8)
@@ -33,6 +35,7 @@ class Predictor:
         MemoryError(),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("Exception from src/inference/src/cpp/infer_request.cpp:223: std::bad_alloc"),
     ],
 )
 def test_memory_that_ran_out_is_tried_once_more(error):
@@ -68,3 +71,14 @@ def test_it_describes_what_is_loaded():
         "model": "unet", "weights": "/a/b", "device": "cpu", "backend": "torch", "precision": "fp32",
         "sigma": "yes",
     }  # fmt: skip
+
+
+def test_a_backend_that_was_asked_for_and_cannot_run_is_a_clear_error(weights):
+    with pytest.raises(DepthModelsError, match="backend 'tensorrt' does not run on device 'cpu', only on cuda"):
+        Model.load(validate({"weights": weights, "device": "cpu", "backend": "tensorrt"}))
+
+
+def test_the_parameters_reach_the_predictor(weights):
+    model = Model.load(validate({"weights": weights, "device": "cpu", "backend": "torch", "precision": "bf16"}))
+    facts = model.description()
+    assert (facts["backend"], facts["precision"], facts["device"]) == ("torch", "bf16", "cpu")
