@@ -23,7 +23,7 @@ FEWEST_TRACKS = 20
 INLIER_PX = 1.5  # along the texture
 LEAST_INLIERS = 0.5  # of the tracks' trust; fewer are no motion of one camera through one static scene
 _ITERATIONS = 6
-_SMALLEST_STEP = 4e-4  # radians, and parts of a metre; what is left to do is a fraction of it
+_SMALLEST_STEP = 2e-3  # radians, and parts of a metre; what is left after such a step is a fraction of flow's noise
 _NOISE_PX = 0.05  # of optical flow at its best
 _FLOW: dict[str, Any] = {
     "winSize": (9, 9), "maxLevel": 3, "minEigThreshold": 1e-4, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
