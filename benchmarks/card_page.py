@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from depth_models.checkpoint import Checkpoint
 from depth_models.comparison import Report
 from depth_models.store import sha256
-
-if TYPE_CHECKING:
-    from model_cards import Numbers
 
 # What the inputs may be used for, by what the record names.
 LICENCES = {
@@ -27,6 +25,27 @@ UNSEEN = (
     "NYU Depth V2, ScanNet, KITTI or any other recorded data with depth, people, animals, outdoor scenes, night, "
     "fisheye images, video compression at low rates"
 )
+
+
+@dataclass
+class Numbers:
+    """All that is measured of a model.
+
+    Attributes:
+        rooms: by the data's title, its reports: 'all', by field of view, close-ups, flat walls.
+        real: by the frame's name, its report, scale and correlation of log depth.
+        staged: by what was staged, AbsRel with and without it and the frames.
+        doubt: by kind of picture, the median of sigma / depth; empty where the model tells no sigma.
+        latency_ms: 50 % and 95 %.
+        pictures: by file name, what it shows.
+    """
+
+    rooms: dict[str, dict[str, Report]] = field(default_factory=dict)
+    real: dict[str, tuple[Report, float, float]] = field(default_factory=dict)
+    staged: dict[str, tuple[float, float | None, int]] = field(default_factory=dict)
+    doubt: dict[str, float] = field(default_factory=dict)
+    latency_ms: tuple[float, float] = (0.0, 0.0)
+    pictures: dict[str, str] = field(default_factory=dict)
 
 
 def page(path: Path, checkpoint: Checkpoint, numbers: Numbers) -> str:

@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import staged
 import torch
-from card_page import page
+from card_page import Numbers, page
 from PIL import Image
 from real_frames import read
 from tqdm import tqdm
@@ -44,27 +43,6 @@ FLAT = 0.02  # frames that differ by less from one plane are flat walls
 STAGED_FRAMES, FISHEYE_FRAMES, DOUBT_FRAMES = 24, 6, 12
 LATENCY_RUNS = 20
 PICTURE_WIDTH = 1400
-
-
-@dataclass
-class Numbers:
-    """All that is measured of a model.
-
-    Attributes:
-        rooms: by the data's title, its reports: 'all', by field of view, close-ups, flat walls.
-        real: by the frame's name, its report, scale and correlation of log depth.
-        staged: by what was staged, AbsRel with and without it and the frames.
-        doubt: by kind of picture, the median of sigma / depth; empty where the model tells no sigma.
-        latency_ms: 50 % and 95 %.
-        pictures: by file name, what it shows.
-    """
-
-    rooms: dict[str, dict[str, Report]] = field(default_factory=dict)
-    real: dict[str, tuple[Report, float, float]] = field(default_factory=dict)
-    staged: dict[str, tuple[float, float | None, int]] = field(default_factory=dict)
-    doubt: dict[str, float] = field(default_factory=dict)
-    latency_ms: tuple[float, float] = (0.0, 0.0)
-    pictures: dict[str, str] = field(default_factory=dict)
 
 
 class Measurer:
