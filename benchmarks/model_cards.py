@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from depth_models import Depth, DepthPredictor
 from depth_models.checkpoint import Checkpoint, find_checkpoint
-from depth_models.comparison import Comparison, Report, comparable
+from depth_models.comparison import Comparison, comparable
 from depth_models.data.sources import Source, open_source
 from depth_models.data.splits import spread
 from depth_models.evaluation import evaluate
