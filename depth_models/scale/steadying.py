@@ -25,7 +25,7 @@ FRAME_SIGMA = 0.04  # of that of a frame's around the mean
 CORRELATION_S = 1.0  # frames closer than that err alike, and so do anchors' readings
 # Of the reference's log scale over a second (random walk). Measured changes add up to less, but what they hold fast may
 # be wrong: with that much a scale is an average of about a second, which takes away the jitter and leaves the mean.
-DRIFT = 0.053
+DRIFT = 0.04
 MEAN_DRIFT = 0.01  # likewise of the mean, while anchors tell it
 LEAST_READING_SIGMA = 0.02
 LEAST_KEPT = 0.6  # of the reference's corners, and of its pixels; below, a new reference is taken
