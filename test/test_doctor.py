@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_rig import GRAPH, PATIENCE_S, ROOT, camera_info, isolated
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from depth_estimation_ros.anchor_inputs import TYPES
 from depth_estimation_ros.conversions import fill_image
 from depth_estimation_ros.doctor import run
 from depth_estimation_ros.doctor.diagnosis import diagnose
@@ -124,6 +125,8 @@ class Depth:
         self.node = node = graph.node("depth_estimator")
         node.create_subscription(image_type, "image", self._on_image, qos)
         node.create_subscription(CameraInfo, "camera_info", lambda _: None, qos)
+        for name, kind in TYPES.items():
+            node.create_subscription(kind, f"anchor/{name}", lambda _: None, BEST_EFFORT)
         self._publisher = node.create_publisher(Image, "depth/image", RELIABLE)
         self._pixels = np.full((HEIGHT, WIDTH), value, dtype)
         self._delay_s, self._every, self._count, self._due = delay_s, every, 0, []

@@ -45,7 +45,8 @@ class Graph:
         self._own = {*reads, *writes}
         self.is_complete = bool(reads and writes)
         resolve = node.resolve_topic_name
-        self.image_topic = _first(reads, IMAGE_TYPES) or resolve("image")
+        images = {topic: types for topic, types in reads.items() if not topic.endswith("anchor/depth")}
+        self.image_topic = _first(images, IMAGE_TYPES) or resolve("image")
         self.camera_info_topic = _first(reads, (INFO_TYPE,)) or resolve("camera_info")
         depth = {topic: types for topic, types in writes.items() if topic.endswith("depth/image")}
         self.depth_topic = _first(depth, IMAGE_TYPES) or resolve("depth/image")
