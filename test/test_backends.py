@@ -169,6 +169,14 @@ def test_a_gpu_that_runs_out_of_memory_gives_way_to_the_cpu_unless_it_was_asked_
             DepthPredictor(small, **options)
 
 
+def test_an_onnxruntime_without_the_gpus_provider_says_so_before_anything_is_built(small, monkeypatch, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr("depth_models.backends.export.onnx_program", lambda *_: pytest.fail("it was exported"))
+    with pytest.raises(DepthModelsError, match=r"has no CUDAExecutionProvider.*pip install onnxruntime-gpu"):
+        BACKENDS["onnxruntime"].build(small, tmp_path, "cuda:0", "fp16", None)
+
+
 @pytest.mark.gpu
 @needs_gpu
 @pytest.mark.parametrize("name", [name for name, cls in BACKENDS.items() if cls.precisions("cuda:0")])

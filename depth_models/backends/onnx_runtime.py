@@ -36,6 +36,7 @@ class OnnxRuntime(CompiledBackend):
     ) -> None:
         from depth_models.backends.export import onnx_program
 
+        _require(cls._providers(device, folder))
         program = onnx_program(checkpoint, precision, calibration)
         try:
             (folder / _FILE).hardlink_to(program)
@@ -57,12 +58,7 @@ class OnnxRuntime(CompiledBackend):
     def __init__(self, path: Path, providers: list[Any], threads: int | None) -> None:
         import onnxruntime
 
-        first = providers[0] if isinstance(providers[0], str) else providers[0][0]
-        if first not in onnxruntime.get_available_providers():
-            raise DepthModelsError(
-                f"this onnxruntime has no {first}, only {', '.join(onnxruntime.get_available_providers())}; "
-                "on a GPU: pip uninstall onnxruntime; pip install onnxruntime-gpu"
-            )
+        first = _require(providers)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         # Threads that wait by spinning would take the CPU from the camera's callbacks.
@@ -78,6 +74,20 @@ class OnnxRuntime(CompiledBackend):
 
     def close(self) -> None:
         del self._session
+
+
+def _require(providers: list[Any]) -> str:
+    """The name of the first; a DepthModelsError where this installation does not have it."""
+    import onnxruntime
+
+    first = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    available = onnxruntime.get_available_providers()
+    if first not in available:
+        raise DepthModelsError(
+            f"this onnxruntime has no {first}, only {', '.join(available)}; "
+            "on a GPU: pip uninstall onnxruntime; pip install onnxruntime-gpu"
+        )
+    return first
 
 
 class OnnxRuntimeTensorRT(OnnxRuntime):

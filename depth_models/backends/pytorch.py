@@ -50,24 +50,26 @@ class Eager(Backend):
 
         host = torch.from_numpy(canvases)
         with torch.inference_mode():
-            depth, sigma = self._forward(host) if self._device.type == "cpu" else self._replay(host)
+            if self._device.type == "cpu":
+                depth, sigma = self._forward(self._preprocess.normalise(host))
+            else:
+                on_device = host.pin_memory().to(self._device, non_blocking=True)
+                depth, sigma = self._replay(self._preprocess.normalise(on_device))
             return Outputs(depth.cpu().numpy(), None if sigma is None else sigma.cpu().numpy())
 
-    def _forward(self, canvases: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(N, H, W, 3) uint8 on the device -> depth and sigma, (N, 1, H, W) float32 there."""
+    def _forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """(N, 3, H, W) float32 -> depth and sigma, (N, 1, H, W) float32."""
         import torch
 
-        images = self._preprocess.normalise(canvases)
         with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
             output = self._network(images)
         return output.depth.float(), None if output.sigma is None else output.sigma.float()
 
-    def _replay(self, canvases: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _replay(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The same through a recording of a whole pass: one launch, where eager has one a layer."""
-        count = len(canvases)
-        if count not in self._graphs:
-            self._graphs[count] = _Graph(self._forward, canvases.to(self._device))
-        return self._graphs[count](canvases.pin_memory())
+        if len(images) not in self._graphs:
+            self._graphs[len(images)] = _Graph(self._forward, images)
+        return self._graphs[len(images)](images)
 
     def close(self) -> None:
         self._graphs.clear()
@@ -92,22 +94,22 @@ class Compiled(Eager):
 class _Graph:
     """One recorded pass for one batch size, with the memory that it reads and writes."""
 
-    def __init__(self, forward: Callable[[torch.Tensor], Any], canvases: torch.Tensor) -> None:
+    def __init__(self, forward: Callable[[torch.Tensor], Any], images: torch.Tensor) -> None:
         import torch
 
-        self._input = canvases
-        side = torch.cuda.Stream(canvases.device)
-        side.wait_stream(torch.cuda.current_stream(canvases.device))
+        self._input = images.clone(memory_format=torch.preserve_format)
+        current, side = torch.cuda.current_stream(images.device), torch.cuda.Stream(images.device)
+        side.wait_stream(current)
         with torch.cuda.stream(side):  # cuDNN chooses its algorithms before they are recorded
             for _ in range(3):
                 forward(self._input)
-        torch.cuda.current_stream(canvases.device).wait_stream(side)
+        current.wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.device(images.device), torch.cuda.graph(self._graph):
             self._outputs = forward(self._input)
 
-    def __call__(self, canvases: torch.Tensor) -> Any:
-        self._input.copy_(canvases, non_blocking=True)
+    def __call__(self, images: torch.Tensor) -> Any:
+        self._input.copy_(images)
         self._graph.replay()
         return self._outputs
 
