@@ -103,6 +103,16 @@ def test_nothing_is_agreed_on_by_few_by_noise_or_by_what_is_stuck():
     assert [c.agreement(4.0) for c in (few, noise, stuck, nearly)] == [None] * 4
 
 
+def test_a_sensor_that_sticks_is_believed_for_as_long_as_its_live_readings_count():
+    consensus = Consensus()
+    for i in range(120):
+        live = i < 20
+        consensus.add(told(0.1 if live else 0.1 + 0.01 * i, float(min(i, 20))), i / 10, 0.0)
+        if i == 60:
+            assert consensus.agreement(6.0).log == pytest.approx(0.1, abs=0.01)  # those of 1 s to 2 s
+    assert consensus.agreement(12.0) is None
+
+
 def kept(factor, reading_of, frames=FRAMES):
     """Scale of each frame of a walk after steadying, and the object; depth is wrong by a factor and jitters."""
     rng, steady, scales = np.random.default_rng(2), SteadyScale(), []
