@@ -150,6 +150,17 @@ def test_an_anchor_makes_metres_true_within_a_second_and_they_stay_so(factor):
     assert np.median(steady(rgb, depth * np.float32(factor), CAMERA, 61.0) / depth) == pytest.approx(factor, rel=1e-3)
 
 
+def test_what_was_learned_in_one_place_gives_way_to_what_anchors_say_in_another():
+    rng, steady = np.random.default_rng(3), SteadyScale()
+    for i in range(30):
+        where, factor = (pose(x=0.01 * i), 1.4) if i < 15 else (pose(yaw=np.pi, x=0.01 * i), 0.8)
+        rgb, depth = see(where)
+        metres = depth * np.float32(factor)
+        out = steady(rgb, metres, CAMERA, i / 10, [points_reading(i, metres, depth, rng)])
+    assert steady.state.resets == 1
+    assert np.median(out / depth) == pytest.approx(1, abs=0.02)
+
+
 def outliers(i, metres, depth, rng):
     right = points_reading(i, metres, depth, rng)
     return right if rng.random() < 0.5 else Reading("points", rng.uniform(-1, 1, 1), rng.normal())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depth_models.scale.change import Change, Reference
-from depth_models.scale.consensus import Agreement, Consensus, Reading
+from depth_models.scale.consensus import TOLERANCE, Agreement, Consensus, Reading
 from depth_models.scale.views import View
 from depth_models.types import Camera
 
@@ -164,7 +164,10 @@ class SteadyScale:
         if agreed is None:
             return
         self._covariance[1, 1] += MEAN_DRIFT**2 * step_s
-        if not self._learned_from:  # all readings of the past seconds at once, and then each as it comes
+        if not self._learned_from or abs(agreed.log - self._state[0]) > TOLERANCE:
+            # Nothing is known yet, or what was is of another kind of place: take all readings of the past seconds at
+            # once, and later ones each as it comes.
+            self._covariance += MEAN_SIGMA**2
             self._measure(np.array([1.0, 0.0]), agreed.log, agreed.sigma**2)
         elif agreed.now is not None:
             sigma = math.hypot(LEAST_READING_SIGMA, agreed.spread)
