@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depth_models.scale.change import Change, Reference
-from depth_models.scale.consensus import TOLERANCE, Agreement, Consensus, Reading
+from depth_models.scale.consensus import Agreement, Consensus, Reading
 from depth_models.scale.views import View
 from depth_models.types import Camera
 
@@ -28,6 +28,7 @@ CORRELATION_S = 1.0  # frames closer than that err alike, and so do anchors' rea
 DRIFT = 0.04
 MEAN_DRIFT = 0.01  # likewise of the mean, while anchors tell it
 LEAST_READING_SIGMA = 0.02
+SURPRISE = 0.25  # between the log scales that are estimated and agreed on; one surface alone may differ by half of it
 LEAST_KEPT = 0.6  # of the reference's corners, and of its pixels; below, a new reference is taken
 MOST_MOVED = 0.1  # of the median depth
 LONGEST_STEP_S, FIRST_STEP_S = 1.0, 1 / 30
@@ -164,7 +165,7 @@ class SteadyScale:
         if agreed is None:
             return
         self._covariance[1, 1] += MEAN_DRIFT**2 * step_s
-        if not self._learned_from or abs(agreed.log - self._state[0]) > TOLERANCE:
+        if not self._learned_from or abs(agreed.log - self._state[0]) > SURPRISE:
             # Nothing is known yet, or what was is of another kind of place: take all readings of the past seconds at
             # once, and later ones each as it comes.
             self._covariance += MEAN_SIGMA**2
