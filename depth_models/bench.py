@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -180,8 +181,16 @@ def _run_alone(subject: Subject, way: tuple[str, str], device: str, batch: int, 
     for _ in range(_WARM_UP):
         backend(patterns(batch, checkpoint.preprocess.height, checkpoint.preprocess.width))
     if device == "cpu":
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        return _peak_resident_mb()
     import torch
 
     free, total = torch.cuda.mem_get_info(device)  # of all libraries, and of other processes too
     return (total - free) / 1e6
+
+
+def _peak_resident_mb() -> float:
+    """Of this process. Linux counts the peak of the process that started this one into getrusage's, so not that."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
