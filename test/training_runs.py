@@ -1,6 +1,7 @@
 """A run that takes seconds, and what it left, for the tests of training."""
 
 import json
+from collections.abc import Mapping
 
 import torch
 
@@ -50,7 +51,7 @@ def state(folder):
 
 def same(first, second):
     """Whether two states are equal to the bit."""
-    if isinstance(first, dict):
+    if isinstance(first, Mapping):
         return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
     if isinstance(first, list):
         return len(first) == len(second) and all(map(same, first, second))
