@@ -53,9 +53,7 @@ def test_walking_towards_a_wall_is_followed_at_once():
     z = np.linspace(-1.5, 1.5, 31)  # from 4.5 m to 1.5 m before it, at 1 m/s
     out, steady = steadied([pose(z=one) for one in z], np.random.default_rng(1).normal(0, 0.03, 31))
     assert steady.state.resets == 0
-    assert (
-        np.abs(out - out[0]).max() < 0.04
-    )
+    assert np.abs(out - out[0]).max() < 0.04
     assert np.abs(np.diff(out)).max() < 0.015
 
 
