@@ -33,7 +33,7 @@ EXTRAS = {
 setup(
     name=NAME,
     version="0.1.0",
-    description="Metric depth from one camera for SLAM: four networks, training, and a ROS 2 node",
+    description="Metric depth from one camera for SLAM: networks, training, and a ROS 2 node",
     license="Apache-2.0",
     author="The depth_estimation_ros authors",
     maintainer="The depth_estimation_ros authors",
