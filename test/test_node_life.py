@@ -282,7 +282,7 @@ def test_diagnostics_follow_the_life_of_the_node(rig, node, weights, monkeypatch
         (["modle:=unet"], "unknown parameter 'modle': did you mean 'model'?"),
         (["max_depth:=-1.0"], "parameter 'max_depth' is -1.0; expected 0.01 to 1000.0"),
         (["weights:=/no/such/file"], "'/no/such/file' is neither a file"),
-        (["model:=fpn"], "no weights are bundled for 'fpn'"),
+        (["model:=multiscale"], "no weights are bundled for 'multiscale'"),
         (["device:=cuda"], "device 'cuda' was asked for"),
     ],
 )
