@@ -56,7 +56,7 @@ def test_a_profile_of_the_users_own_is_left_alone(named, variable):
 
 def test_a_package_without_its_profile_ends_the_node_with_the_reason(monkeypatch, capsys):
     depth_node = pytest.importorskip("depth_estimation_ros.depth_node", reason="ROS 2 is not installed")
-    monkeypatch.setattr(depth_node.signal, "signal", lambda *_: None)  # this process keeps its own
+    monkeypatch.setattr("depth_estimation_ros.stopping.signal.signal", lambda *_: None)  # this process keeps its own
 
     def absent():
         raise DepthModelsError("the package's config folder was not found; reinstall it")
