@@ -1,5 +1,6 @@
 """What several test files need."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("DEPTH_MODELS_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("DEPTH_MODELS_BACKEND", "torch")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_threads() -> Iterator[None]:
+    """A test that sets torch's threads, as a back-end does, leaves them as they were: sums depend on their number."""
+    torch = sys.modules.get("torch")  # test files load it where they need it, before any test runs
+    threads = torch.get_num_threads() if torch else 0
+    yield
+    if torch:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
