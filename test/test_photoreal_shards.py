@@ -164,8 +164,9 @@ def test_after_a_kill_the_same_command_goes_on_and_an_interrupt_ends_it_cleanly(
     process.wait()
     (tmp_path / ".shard-00009.mat.1").write_bytes(b"half")
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in frames_there(tmp_path)[:2]}
+    there = len(frames_there(tmp_path))
     process = run_program(tmp_path, 0.5)
-    wait_for(lambda: len(frames_there(tmp_path)) >= 4)
+    wait_for(lambda: len(frames_there(tmp_path)) >= there + 2)  # it renders, whatever the first one left
     second = run_program(tmp_path, 0.5)
     assert second.wait() == 1  # one at a time
     process.send_signal(signal.SIGINT)
