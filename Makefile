@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test test-all check format slam-benchmark clean
+.PHONY: help demo test test-all check format slam-benchmark photoreal clean
 help:
 	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet, WEIGHTS=file)"
 	@echo "make test      the fast tests        make test-all  also the slow ones"

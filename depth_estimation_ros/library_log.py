@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
+
+from depth_models.telling import telling
 
 
 class _Forward(logging.Handler):
@@ -21,13 +22,6 @@ class _Forward(logging.Handler):
             self._logger.info(record.getMessage())
 
 
-@contextmanager
-def forwarded(logger: Any) -> Iterator[None]:
+def forwarded(logger: Any) -> AbstractContextManager[None]:
     """In this block, messages of the library go to a node's logger: progress as info, all else as warning."""
-    library, handler = logging.getLogger("depth_models"), _Forward(logger)
-    library.addHandler(handler)
-    library.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        library.removeHandler(handler)
+    return telling(_Forward(logger))

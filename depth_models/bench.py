@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,14 +15,14 @@ import numpy as np
 
 from depth_models.backends import BACKENDS, Backend
 from depth_models.backends.cache import LOG
-from depth_models.backends.choice import load
+from depth_models.backends.choice import latencies_ms, load
 from depth_models.backends.parity import patterns
 from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.errors import DepthModelsError
 from depth_models.preprocess import Preprocess
 
 REFERENCE = ("torch", "fp32")
-_WARM_UP = 2  # passes of each before the rounds
+_PASSES = 2  # after which a process' memory has its peak
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def bench(
             LOG.warning("%s; left out", error)
     pre = checkpoint.preprocess
     canvases = patterns(batch, pre.height, pre.width)
-    times = _times(loaded, canvases, progress(range(rounds)))
+    times = latencies_ms(loaded, canvases, progress(range(rounds)))
     for backend in loaded.values():
         backend.close()
     reference = times[REFERENCE]
@@ -153,22 +152,6 @@ def bench(
     ]  # fmt: skip
 
 
-def _times(
-    loaded: dict[tuple[str, str], Backend], canvases: np.ndarray, rounds: Iterable[int]
-) -> dict[tuple[str, str], np.ndarray]:
-    """Milliseconds of every pass of each."""
-    for backend in loaded.values():
-        for _ in range(_WARM_UP):
-            backend(canvases)
-    times: dict[tuple[str, str], list[float]] = {way: [] for way in loaded}
-    for _ in rounds:
-        for way, backend in loaded.items():
-            begin = time.perf_counter()
-            backend(canvases)
-            times[way].append((time.perf_counter() - begin) * 1e3)
-    return {way: np.array(values) for way, values in times.items()}
-
-
 def _peak_memory_mb(subject: Subject, way: tuple[str, str], device: str, batch: int, threads: int | None) -> float:
     """In a process of its own, as a process' peak never falls."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -178,7 +161,7 @@ def _peak_memory_mb(subject: Subject, way: tuple[str, str], device: str, batch: 
 def _run_alone(subject: Subject, way: tuple[str, str], device: str, batch: int, threads: int | None) -> float:
     checkpoint = subject.checkpoint()
     backend = load(checkpoint, way[0], device, way[1], threads)
-    for _ in range(_WARM_UP):
+    for _ in range(_PASSES):
         backend(patterns(batch, checkpoint.preprocess.height, checkpoint.preprocess.width))
     if device == "cpu":
         return _peak_resident_mb()

@@ -76,7 +76,7 @@ class DepthPredictor:
         """Load a bundled checkpoint by name, or a file.
 
         Args:
-            name_or_path: `depth-models networks` lists the bundled names.
+            name_or_path: `depth-models weights list` has the names.
             device: 'auto' (a GPU where there is one), 'cpu', 'cuda' or 'cuda:N'.
             backend: 'auto' (the fastest), 'torch', 'torch-compile', 'onnxruntime', 'onnxruntime-tensorrt', 'openvino'
                 or 'tensorrt'.

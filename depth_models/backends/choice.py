@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -17,13 +17,15 @@ from depth_models.errors import DepthModelsError
 from depth_models.files import written_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from depth_models.checkpoint import Checkpoint
 
 VARIABLE = "DEPTH_MODELS_BACKEND"  # what 'auto' means, if set
 _SLOW = ("torch-compile",)  # takes minutes to be built, and a C++ compiler; only if asked for
 _ROUNDS, _SECONDS = 15, 3.0  # of measuring one back-end: whichever ends first, but two rounds
+_WARM_UP = 2  # passes of each before the rounds
+_Name = TypeVar("_Name", str, tuple[str, str])
 
 
 def load(checkpoint: Checkpoint, backend: str, device: str, precision: str, threads: int | None) -> Backend:
@@ -130,7 +132,8 @@ def _measured(names: list[str], checkpoint: Checkpoint, device: str, precision: 
     from depth_models.backends.parity import patterns
 
     pre = checkpoint.preprocess
-    latency_ms = median_latencies_ms(loaded, patterns(1, pre.height, pre.width))
+    times = latencies_ms(loaded, patterns(1, pre.height, pre.width), _rounds(_SECONDS * len(loaded)))
+    latency_ms = {name: float(np.median(values)) for name, values in times.items()}
     fastest = min(latency_ms, key=latency_ms.__getitem__)
     LOG.info("%s is fastest (%s)", fastest, ", ".join(f"{n} {ms:.1f} ms" for n, ms in latency_ms.items()))
     key = _key(checkpoint, names, device, precision, threads)
@@ -145,20 +148,29 @@ def _measured(names: list[str], checkpoint: Checkpoint, device: str, precision: 
     return loaded[fastest]
 
 
-def median_latencies_ms(backends: Mapping[str, Backend], canvases: np.ndarray) -> dict[str, float]:
-    """Median latency of each, milliseconds, in turns, so that other work on the machine meets all alike."""
-    times: dict[str, list[float]] = {name: [] for name in backends}
+def latencies_ms(
+    backends: Mapping[_Name, Backend], canvases: np.ndarray, rounds: Iterable[int]
+) -> dict[_Name, np.ndarray]:
+    """Milliseconds of every pass of each, in turns, so that other work on the machine meets all alike."""
     for backend in backends.values():
-        backend(canvases)
-    start = time.perf_counter()
-    for number in range(_ROUNDS):
-        if number >= 2 and time.perf_counter() - start > _SECONDS * len(backends):
-            break
+        for _ in range(_WARM_UP):
+            backend(canvases)
+    times: dict[_Name, list[float]] = {name: [] for name in backends}
+    for _ in rounds:
         for name, backend in backends.items():
             begin = time.perf_counter()
             backend(canvases)
             times[name].append((time.perf_counter() - begin) * 1e3)
-    return {name: float(np.median(values)) for name, values in times.items()}
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def _rounds(seconds: float) -> Iterator[int]:
+    """Numbers from 0: `_ROUNDS` of them, or fewer where that many take longer, but two."""
+    start = time.perf_counter()
+    for number in range(_ROUNDS):
+        if number >= 2 and time.perf_counter() - start > seconds:
+            return
+        yield number
 
 
 def _key(checkpoint: Checkpoint, names: list[str], device: str, precision: str, threads: int | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from depth_models.backends.base import Outputs, device_index
 from depth_models.backends.compiled import CompiledBackend
+from depth_models.backends.tensor_rt import TensorRT
 from depth_models.errors import DepthModelsError
 
 if TYPE_CHECKING:
@@ -97,13 +98,11 @@ class OnnxRuntimeTensorRT(OnnxRuntime):
 
     @classmethod
     def precisions(cls, device: str) -> tuple[str, ...]:
-        return () if device == "cpu" else ("fp32", "fp16", "int8")
+        return TensorRT.precisions(device)
 
     @classmethod
     def identity(cls, device: str) -> str:
-        from depth_models.backends.tensor_rt import gpu_identity
-
-        return gpu_identity(device)
+        return TensorRT.identity(device)
 
     @classmethod
     def _providers(cls, device: str, folder: Path) -> list[Any]:

@@ -10,11 +10,11 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 
 from depth_models.errors import DepthModelsError
+from depth_models.telling import telling
 
 VERBS = (
     "networks",
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb.set_defaults(run=module.run, usage_error=verb.error)
     args = parser.parse_args(arguments)
     try:
-        with _told():
+        with telling(_on_stderr()):
             return args.run(args)
     except DepthModelsError as error:
         print(f"depth-models {args.verb}: {error}", file=sys.stderr)
@@ -71,14 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """What the library says of work that takes a while goes to stderr."""
-    logger, handler = logging.getLogger("depth_models"), logging.StreamHandler()
+def _on_stderr() -> logging.Handler:
+    """Lines as they are: what takes a while is told to who types."""
+    handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
+    return handler
