@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from depth_models import DepthModelsError
-from depth_models.backends import BACKENDS, Backend, Outputs, choice
+from depth_models.backends import Backend, Outputs, choice
 from depth_models.backends.cache import cached
 
 
@@ -169,10 +169,7 @@ def fakes(monkeypatch):
             ("quick", 0.001, None),
         )
     }
-    for name in list(BACKENDS):
-        monkeypatch.delitem(BACKENDS, name)
-    for name, cls in classes.items():
-        monkeypatch.setitem(BACKENDS, name, cls)
+    monkeypatch.setattr(choice, "BACKENDS", classes)
     return loaded
 
 
@@ -191,7 +188,7 @@ def test_auto_takes_the_fastest_and_remembers_it(fakes, caplog):
 
 def test_auto_measures_again_when_the_remembered_one_fails(fakes, caplog):
     choice.load(OnlyADigest, "auto", "cpu", "fp32", None)
-    BACKENDS["quick"].error = DepthModelsError("its driver is gone")
+    choice.BACKENDS["quick"].error = DepthModelsError("its driver is gone")
     assert choice.load(OnlyADigest, "auto", "cpu", "fp32", None).name == "torch"
     assert "its driver is gone; going on without it" in caplog.text
 
