@@ -120,7 +120,11 @@ def _training(checkpoint: Checkpoint) -> str:
     lines += [
         f"* `{name}`: {one.get('frames', '?')} frames"
         + (f", made by `{one['command']}`" if "command" in one else "")
-        + (f" ({one['generator']}, version {one.get('version', '?')})" if "generator" in one else "")
+        + (
+            f" ({', version '.join(str(one[key]) for key in ('generator', 'version') if key in one)})"
+            if one.get("generator")
+            else ""
+        )
         for name, one in data.items()
     ]
     lines += ["\nLicences of what went in:\n"]
