@@ -41,6 +41,15 @@ class CompiledBackend(Backend):
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str, precision: str, threads: int | None) -> Backend:
         cls.require()
+        return cls.open(cls.built(checkpoint, device, precision), device, precision, threads)
+
+    @classmethod
+    def built(cls, checkpoint: Checkpoint, device: str, precision: str) -> Path:
+        """The cache's folder with what `build` wrote; built now, and compared with PyTorch, where it is not there.
+
+        Raises:
+            DepthModelsError: as `load`.
+        """
         pre = checkpoint.preprocess
         key = {
             "weights": checkpoint.digest,
@@ -54,26 +63,28 @@ class CompiledBackend(Backend):
         def build(folder: Path) -> dict[str, Any]:
             LOG.info("building %s for %s in %s, once for these weights", checkpoint.network, cls.name, precision)
             cls.build(checkpoint, folder, device, precision, None)
-            return _checked(cls, checkpoint, folder, device, precision)
+            return cls.checked(checkpoint, folder, device, precision)
 
-        return cls.open(cached(key, build), device, precision, threads)
+        return cached(key, build)
 
+    @classmethod
+    def checked(cls, checkpoint: Checkpoint, folder: Path, device: str, precision: str) -> dict[str, Any]:
+        """Facts of what `build` wrote, for people: how far its depth is from eager PyTorch's.
 
-def _checked(
-    cls: type[CompiledBackend], checkpoint: Checkpoint, folder: Path, device: str, precision: str
-) -> dict[str, Any]:
-    """Compare what was built with eager PyTorch; raise a DepthModelsError where it differs too much."""
-    from depth_models.backends.parity import compare, patterns
-    from depth_models.backends.pytorch import Eager
-    from depth_models.backends.quantisation import CALIBRATION, CHECK, room_samples
+        Raises:
+            DepthModelsError: too far for its precision.
+        """
+        from depth_models.backends.parity import compare, patterns
+        from depth_models.backends.pytorch import Eager
+        from depth_models.backends.quantisation import CALIBRATION, CHECK, room_samples
 
-    pre, truth = checkpoint.preprocess, None
-    canvases = patterns(_FRAMES, pre.height, pre.width)
-    if precision == "int8":
-        rooms = room_samples(CALIBRATION, CHECK, pre.height, pre.width)
-        canvases, truth = np.stack([pre.canvas(s.rgb) for s in rooms]), [pre.target(s) for s in rooms]
-    backend, reference = cls.open(folder, device, precision, None), Eager.load(checkpoint, "cpu", "fp32", None)
-    parity = compare(backend, reference, precision, canvases, truth)
-    backend.close()
-    parity.require(f"{checkpoint.network!r} on back-end {cls.name!r}")
-    return {"network": checkpoint.network, "parity": parity.to_dict()}
+        pre, truth = checkpoint.preprocess, None
+        canvases = patterns(_FRAMES, pre.height, pre.width)
+        if precision == "int8":
+            rooms = room_samples(CALIBRATION, CHECK, pre.height, pre.width)
+            canvases, truth = np.stack([pre.canvas(s.rgb) for s in rooms]), [pre.target(s) for s in rooms]
+        backend, reference = cls.open(folder, device, precision, None), Eager.load(checkpoint, "cpu", "fp32", None)
+        parity = compare(backend, reference, precision, canvases, truth)
+        backend.close()
+        parity.require(f"{checkpoint.network!r} on back-end {cls.name!r}")
+        return {"network": checkpoint.network, "parity": parity.to_dict()}
