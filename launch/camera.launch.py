@@ -101,6 +101,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     node = Node(
         package=driver.package,
         executable=driver.executable,
+        exec_name=driver.executable,  # in the log; launch would take the prefix
         name=name,
         namespace=LaunchConfiguration("camera_name"),
         parameters=[parameters],

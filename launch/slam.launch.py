@@ -153,6 +153,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         entity = Node(
             package=slam.package,
             executable=slam.executable,
+            exec_name=slam.executable,  # in the log; launch would take the prefix
             namespace=namespace,
             arguments=[LaunchConfiguration(name) for name in slam.arguments],
             parameters=[slam.parameters],

@@ -13,7 +13,7 @@ import pytest
 from launch_standins import LAUNCH, defaults, entities, included, load, of_kind
 
 from depth_estimation_ros import fastdds
-from depth_estimation_ros.parameters import DEFAULTS, SPECS
+from depth_estimation_ros.parameters import DEFAULTS
 
 ROOT = LAUNCH.parent
 
@@ -24,30 +24,46 @@ def depth(monkeypatch):
 
 
 @pytest.fixture
-def node(depth):
-    (node,) = of_kind(depth, "Node")
-    return node
+def started(depth):
+    """Call it for what is started with those arguments: sim time and the node."""
+
+    def entities_of_the_group(**arguments):
+        (group,) = depth.start(defaults(depth) | arguments)
+        assert group.kind == "GroupAction"  # beyond which sim time is not set
+        return group.args[0]
+
+    return entities_of_the_group
 
 
-def test_every_argument_is_declared_with_a_default_and_used(depth, node):
-    names = {
-        "model", "weights", "device", "image", "camera_info", "image_transport", "namespace", "use_sim_time",
-        "params_file", "log_level",
-    }  # fmt: skip
-    assert set(defaults(depth)) == names
+@pytest.fixture
+def node(started):
+    return started()[-1]
+
+
+def test_every_argument_that_is_no_parameter_is_used(depth, started):
+    sim_time, node = started()
     assert node.ros_arguments[::2] == ["--params-file", "--log-level"]
-    (sim_time,) = of_kind(depth, "SetParameter")
     used = [node.namespace, *(to for _, to in node.remappings), *node.ros_arguments[1::2], *sim_time.condition.args]
-    used += [value.args[0] for value in node.parameters[0].values()]
-    assert {value.args[0] for value in used} == names
+    assert {value.args[0] for value in used} == set(defaults(depth)) - set(DEFAULTS)
     assert Path(defaults(depth)["params_file"]).is_file()
 
 
-def test_arguments_become_parameters_that_the_node_has_with_the_same_defaults(depth, node):
-    for name, value in node.parameters[0].items():
-        assert name in SPECS
-        assert value.args[0].args == (name,)
-        assert (value.value_type, defaults(depth)[name]) == (str, DEFAULTS[name])
+def test_an_argument_for_a_parameter_that_is_not_given_leaves_it_to_the_parameter_file(depth, started, node):
+    assert node.parameters == []
+    assert {name for name, value in defaults(depth).items() if not value} == {*depth.PARAMETERS, "namespace"}
+    (given,) = started(model="fpn", rectify="true")[-1].parameters
+    assert {name: (value.args[0].args, value.value_type) for name, value in given.items()} == {
+        "model": (("model",), str), "rectify": (("rectify",), bool)
+    }  # fmt: skip
+
+
+def test_arguments_for_parameters_have_the_nodes_types_and_tell_its_defaults(depth):
+    texts = {a.args[0]: a.description for a in of_kind(depth, "DeclareLaunchArgument")}
+    for name, (kind, default, _) in depth.PARAMETERS.items():
+        assert (kind, default) == (type(DEFAULTS[name]), DEFAULTS[name])
+        assert name in texts
+    assert "if not given: as params_file says, else unet" in texts["model"]
+    assert "else true" in texts["autostart"]
 
 
 def test_the_node_is_the_installed_executable_and_only_its_inputs_are_remapped(node):
@@ -56,18 +72,16 @@ def test_the_node_is_the_installed_executable_and_only_its_inputs_are_remapped(n
     assert [(source, to.args[0]) for source, to in node.remappings] == [("image", "image"), ("camera_info",) * 2]
 
 
-def test_sim_time_is_set_for_the_node_only_and_only_when_asked_for(depth):
-    (sim_time,) = of_kind(depth, "SetParameter")
+def test_sim_time_is_set_for_the_node_only_and_only_when_asked_for(depth, started):
+    sim_time, _ = started()
     assert (sim_time.args, sim_time.condition.kind) == (("use_sim_time", True), "IfCondition")
     assert defaults(depth)["use_sim_time"] == "false"
-    *_, group = depth.generate_launch_description().args[0]
-    assert (group.kind, [e.kind for e in group.args[0]]) == ("GroupAction", ["SetParameter", "Node"])
 
 
 def test_the_profile_is_named_before_the_node_is_started_and_outside_its_group(depth):
-    kinds = [entity.kind for entity in depth.generate_launch_description().args[0]]
+    *_, profile, start = depth.generate_launch_description().args[0]
     assert included(depth) == ["fastdds.launch.py"]
-    assert kinds.index("IncludeLaunchDescription") < kinds.index("GroupAction")
+    assert (profile.kind, start.function) == ("IncludeLaunchDescription", depth.start)
 
 
 @pytest.mark.parametrize("version", ["7.1.6", "9.1.2", "10.0.0", None])
@@ -110,10 +124,18 @@ def test_a_camera_and_a_slam_end_with_launch_as_the_node_does(monkeypatch, node)
     assert driver.prefix == group.args[0][-1].prefix == node.prefix
 
 
-def test_without_setpriv_the_node_is_started_all_the_same(depth, monkeypatch):
+def test_the_log_names_programs_and_not_the_prefix_that_starts_them(monkeypatch, node):
+    camera = load(monkeypatch, "camera", ["usb_cam"])
+    (driver,) = camera.start(defaults(camera))
+    slam = load(monkeypatch, "slam", ["nvblox_ros"])
+    (group,) = slam.start(defaults(slam) | {"slam": "nvblox"})
+    for started in (node, driver, group.args[0][-1]):
+        assert started.exec_name == started.executable
+
+
+def test_without_setpriv_the_node_is_started_all_the_same(started, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    (node,) = of_kind(depth, "Node")
-    assert node.prefix is None
+    assert started()[-1].prefix is None
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux is not installed")
