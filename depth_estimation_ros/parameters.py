@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -167,7 +168,8 @@ class NodeParameters:
     @property
     def checkpoint(self) -> str:
         """Name or path that `DepthPredictor.from_checkpoint` takes."""
-        return self.weights or self.model
+        # A shell leaves the ~ of `weights:=~/file` as it is.
+        return os.path.expanduser(self.weights) or self.model
 
 
 SPECS: dict[str, Spec] = {f.name: f.metadata["spec"] for f in fields(NodeParameters)}
