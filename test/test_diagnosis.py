@@ -76,8 +76,9 @@ def test_an_empty_graph_lacks_a_node_and_publishers_and_nothing_else():
     assert (empty.image_rate, empty.latency_s) == (0.0, None)
 
 
-def test_a_node_that_subscribes_to_nothing_is_not_configured():
-    name, text = found(subscribers=(READS["depth"],), depths=all_of(depth))
+@pytest.mark.parametrize("clock", [(), (Endpoint(NODE, "/clock", "rosgraph_msgs/msg/Clock"),)])
+def test_a_node_that_subscribes_to_no_image_is_not_configured(clock):
+    name, text = found(subscribers=(READS["depth"], *clock), depths=all_of(depth))
     assert name == "not configured"
     assert f"ros2 lifecycle set {NODE} configure" in text
 

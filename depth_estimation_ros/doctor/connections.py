@@ -16,10 +16,10 @@ def no_node(seen: Observations) -> Iterator[Finding]:
             "start it (ros2 launch depth_estimation_ros depth.launch.py); if it runs, give this shell its "
             "ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE, or name it (--node) if it was renamed",
         )
-    elif not any(endpoint.node == seen.node for endpoint in seen.subscribers):
+    elif not any(endpoint.node == seen.node and endpoint.type in IMAGE_TYPES for endpoint in seen.subscribers):
         yield Finding(
             "not configured",
-            f"{seen.node} subscribes to nothing: it is not configured",
+            f"{seen.node} subscribes to no image: it is not configured",
             f"see why in its log; then `ros2 lifecycle set {seen.node} configure`, and `activate`",
         )
 

@@ -43,13 +43,13 @@ class Graph:
         reads = self._topics(node.get_subscriber_names_and_types_by_node)
         writes = self._topics(node.get_publisher_names_and_types_by_node)
         self._own = {*reads, *writes}
-        self.is_complete = bool(reads and writes)
-        resolve = node.resolve_topic_name
         images = {topic: types for topic, types in reads.items() if not topic.endswith("anchor/depth")}
-        self.image_topic = _first(images, IMAGE_TYPES) or resolve("image")
-        self.camera_info_topic = _first(reads, (INFO_TYPE,)) or resolve("camera_info")
-        depth = {topic: types for topic, types in writes.items() if topic.endswith("depth/image")}
-        self.depth_topic = _first(depth, IMAGE_TYPES) or resolve("depth/image")
+        depths = {topic: types for topic, types in writes.items() if topic.endswith("depth/image")}
+        image, info, depth = _first(images, IMAGE_TYPES), _first(reads, (INFO_TYPE,)), _first(depths, IMAGE_TYPES)
+        self.is_complete = None not in (image, info, depth)
+        self.image_topic = image or node.resolve_topic_name("image")
+        self.camera_info_topic = info or node.resolve_topic_name("camera_info")
+        self.depth_topic = depth or node.resolve_topic_name("depth/image")
 
     def _found(self, target: str) -> str | None:
         names = {_full(namespace, name) for name, namespace in self._node.get_node_names_and_namespaces()}
