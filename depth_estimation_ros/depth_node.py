@@ -6,7 +6,6 @@ one slot, so the depth is always that of the newest image.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -16,12 +15,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 
 from depth_estimation_ros.declaration import declare_parameters, declared_values
 from depth_estimation_ros.diagnostics import Diagnostics
-from depth_estimation_ros.fastdds import use_profile
 from depth_estimation_ros.health import Health, resting
+from depth_estimation_ros.joining import join
 from depth_estimation_ros.parameters import SPECS, ParameterError, validate
 from depth_estimation_ros.session import Session
 from depth_estimation_ros.stopping import Stop
@@ -157,16 +155,8 @@ def main(args: list[str] | None = None) -> int:
         cannot be joined (security without its keys); 2 for bad ROS arguments.
     """
     stop = Stop()
-    try:
-        use_profile()
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except DepthModelsError as error:
-        print(f"depth_node: {error}", file=sys.stderr)
-        return 1
-    except RuntimeError as error:
-        is_security = "SECURITY" in str(error)  # no keystore or no enclave; rcl has one type for all errors
-        print(f"depth_node: {'ROS security' if is_security else 'bad ROS arguments'}: {error}", file=sys.stderr)
-        return 1 if is_security else 2
+    if status := join("depth_node", args):
+        return status
     try:
         return _run(stop)
     except ParameterError as error:

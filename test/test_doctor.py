@@ -304,6 +304,20 @@ def test_bad_usage_ends_with_2(capsys, arguments):
     assert "usage: depth_doctor" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("enclaves", "reason"), [((), "ROS security: "), (("depth_doctor",), "cannot join ROS: ")])
+def test_security_that_cannot_be_enforced_is_said(tmp_path, monkeypatch, enclaves, reason):
+    for enclave in enclaves:  # without keys
+        (tmp_path / "enclaves" / enclave).mkdir(parents=True)
+    monkeypatch.setenv("ROS_SECURITY_KEYSTORE", str(tmp_path))
+    monkeypatch.setenv("ROS_SECURITY_ENABLE", "true")
+    monkeypatch.setenv("ROS_SECURITY_STRATEGY", "Enforce")
+    monkeypatch.setenv("ROS_SECURITY_ENCLAVE_OVERRIDE", "/depth_doctor")
+    result = doctor("--seconds", "0.1")
+    assert result.returncode == 1, result.stderr
+    assert f"depth_doctor: {reason}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_two_nodes_of_one_name_must_be_told_apart(graph):
     for namespace in ("/left", "/right"):
         with isolated():

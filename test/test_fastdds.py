@@ -61,6 +61,6 @@ def test_a_package_without_its_profile_ends_the_node_with_the_reason(monkeypatch
     def absent():
         raise DepthModelsError("the package's config folder was not found; reinstall it")
 
-    monkeypatch.setattr(depth_node, "use_profile", absent)
+    monkeypatch.setattr("depth_estimation_ros.joining.use_profile", absent)
     assert depth_node.main([]) == 1
     assert capsys.readouterr().err == "depth_node: the package's config folder was not found; reinstall it\n"

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from depth_estimation_ros.doctor.diagnosis import diagnose
 from depth_estimation_ros.doctor.graph import NAME, Graph
 from depth_estimation_ros.doctor.observations import Finding, Observations
 from depth_estimation_ros.doctor.watch import Watch
-from depth_estimation_ros.fastdds import use_profile
+from depth_estimation_ros.joining import join
 from depth_models.errors import DepthModelsError
 
 DISCOVERY_S = 5.0  # for the depth node to be found
@@ -90,17 +89,16 @@ def main(args: Sequence[str] | None = None) -> int:
     parser.add_argument("--node", default="depth_estimator", help="name of the depth node (default: depth_estimator)")
     parser.add_argument("--seconds", type=_seconds, default=5.0, help="how long to watch (default: 5)")
     options = parser.parse_args(remove_ros_args(["depth_doctor", *args])[1:])
+    if status := join("depth_doctor", args):
+        return status
     try:
-        use_profile()
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except DepthModelsError as error:
-        print(f"depth_doctor: {error}", file=sys.stderr)
+        node = rclpy.create_node(NAME)
+    except RuntimeError as error:  # rcl's: the middleware cannot be used as its environment asks for
+        print(f"depth_doctor: cannot join ROS: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
         return 1
-    except RuntimeError as error:
-        print(f"depth_doctor: bad ROS arguments: {error}", file=sys.stderr)
-        return 2
     try:
-        seen = observe(rclpy.create_node(NAME), options.node, options.seconds)
+        seen = observe(node, options.node, options.seconds)
     except DepthModelsError as error:
         parser.error(str(error))
     except (KeyboardInterrupt, ExternalShutdownException):
