@@ -27,9 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--config", metavar="FILE", help="a configuration of your own, or a run's config.yaml")
     parser.add_argument(
         "--data", type=Path, required=True, action="append",
-        help="file in NYU Depth V2's layout, folder of such files, or of frames; several: see --set mix=[1,0.5]",
+        help="file in NYU Depth V2's layout, folder of such files, or of frames; 'nyu' fetches NYU Depth V2 itself; "
+        "several: see --set mix=[1,0.5]",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; one that is there goes on")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="of the run; one that is there goes on (default: runs/NAME)"
+    )
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="change a setting, e.g. optimisation.lr=1e-3"
     )
@@ -45,15 +48,16 @@ def run(args: argparse.Namespace) -> int:
     from depth_models.training import train
 
     config, began_s = TrainConfig.load(args.config or args.name, args.set), time.monotonic()
+    out = args.out or Path("runs", Path(args.config or args.name).stem)
     words = ["depth-models", "train", *(["--config", args.config] if args.config else [args.name])]
-    words += [word for path in args.data for word in ("--data", path)] + ["--out", args.out]
+    words += [word for path in args.data for word in ("--data", path)] + ["--out", out]
     words += [word for change in args.set for word in ("--set", change)]
     with process_group():
         first = rank() == 0
         with _Bar(config, hidden=not first) as bar:
-            train(config, args.data, args.out, bar.show, shlex.join(map(str, words)))
+            train(config, args.data, out, bar.show, shlex.join(map(str, words)))
     if first:
-        _summarise(args.out, time.monotonic() - began_s, args.json)
+        _summarise(out, time.monotonic() - began_s, args.json)
     return 0
 
 

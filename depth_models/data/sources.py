@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from depth_models.data.fetching import REMOTE, fetched
 from depth_models.data.joined import Mixture, ShardFolder
 from depth_models.data.nyu import NyuFile
 from depth_models.data.pairs import PairFolder
@@ -28,14 +29,18 @@ def open_source(path: str | Path, depth: str = "depths") -> Source:
     """Open a data set of any known layout.
 
     Args:
-        path: file or folder.
+        path: file or folder; or 'nyu', where nothing of that name lies: NYU Depth V2's labelled file, fetched once
+            (2.97 GB).
         depth: which truth, where there are two: 'depths' (filled in, or exact) or 'rawDepths' (as measured).
 
     Raises:
-        DepthModelsError: nothing there, of no known layout, or broken.
+        DepthModelsError: nothing there, of no known layout, or broken; or as `fetched`.
     """
     if not Path(path).exists():
-        raise DepthModelsError(f"{path}: no such data file or folder")
+        if str(path) not in REMOTE:
+            names = ", ".join(REMOTE)
+            raise DepthModelsError(f"{path}: no such data file or folder, nor a name of what can be fetched: {names}")
+        path = fetched(REMOTE[str(path)])
     for source in SOURCES.values():
         if source.recognises(Path(path)):
             return source(path, depth)
