@@ -44,7 +44,7 @@ class DepthNode(LifecycleNode):
         super().__init__(NAME, automatically_declare_parameters_from_overrides=True)
         self._loading = loading
         self._session: Session | None = None
-        self._problem = ""  # why it could not be configured
+        self._resting, self._problem = "unconfigured", ""  # state without a session, and why it could not be left
         declare_parameters(self)
         self.add_on_set_parameters_callback(self._check_parameters)
         self.add_post_set_parameters_callback(self._apply_parameters)
@@ -73,7 +73,7 @@ class DepthNode(LifecycleNode):
             self._session.report()
 
     def _health(self) -> Health:
-        return resting("unconfigured", self._problem, {}) if self._session is None else self._session.health()
+        return resting(self._resting, self._problem, {}) if self._session is None else self._session.health()
 
     # Life cycle
 
@@ -101,7 +101,11 @@ class DepthNode(LifecycleNode):
         """Start to answer images."""
         super().on_activate(state)
         assert self._session is not None  # it is configured
-        self._session.activate()
+        try:
+            self._session.activate()
+        except Exception as error:  # rclpy would swallow it and call on_error
+            self._problem = f"cannot activate: {type(error).__name__}: {error}"
+            raise
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -116,13 +120,15 @@ class DepthNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleanup, from any state."""
+        """As cleanup, from any state, for good."""
         self._release()
+        self._resting = "finalized"
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As cleanup, after a transition that raised; the node can be configured again."""
-        self.get_logger().error(f"a transition from the state {state.label!r} failed; the node is unconfigured")
+        self._problem = self._problem or f"a transition from the state {state.label!r} failed"
+        self.get_logger().error(f"{self._problem}; the node is unconfigured")
         self._release()
         return TransitionCallbackReturn.SUCCESS
 

@@ -37,8 +37,8 @@ def resting(state: str, problem: str, model: Mapping[str, str]) -> Health:
     """Health of a node that is not active.
 
     Args:
-        state: 'unconfigured' or 'inactive'.
-        problem: why it could not be configured; '' if it could, or was not asked to.
+        state: 'unconfigured', 'inactive' or 'finalized'.
+        problem: why it could not be configured or activated; '' if it could, or was not asked to.
         model: what is loaded, by name.
     """
     facts = {"state": state, **model, "last error": problem}

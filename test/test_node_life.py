@@ -19,6 +19,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from depth_estimation_ros import outputs
 from depth_estimation_ros.depth_node import DepthNode
+from depth_estimation_ros.health import Level
 from depth_estimation_ros.pipeline import Pipeline
 from depth_estimation_ros.scheduling import Mailbox
 from depth_models import Checkpoint, DepthPredictor, Preprocess, create_network
@@ -90,7 +91,9 @@ def test_deactivate_stops_activate_resumes_and_a_new_configuration_counts(rig, w
     assert np.abs(millimetres - float_depth * 1000).max() <= 0.51
 
 
-def test_a_transition_that_raises_leaves_nothing_behind_and_the_node_can_start_again(rig, monkeypatch, capfd):
+def test_a_transition_that_raises_is_told_and_leaves_nothing_behind_and_the_node_can_start_again(
+    rig, node, monkeypatch, capfd
+):
     def no_thread(self):
         raise RuntimeError("can't start new thread")
 
@@ -99,7 +102,9 @@ def test_a_transition_that_raises_leaves_nothing_behind_and_the_node_can_start_a
     with monkeypatch.context() as broken:
         broken.setattr(threading.Thread, "start", no_thread)
         assert not rig.transition("activate")
-    assert "a transition from the state 'inactive' failed" in capfd.readouterr().err
+    reason = "cannot activate: RuntimeError: can't start new thread"
+    assert reason in capfd.readouterr().err
+    assert (node._health().level, node._health().message) == (Level.ERROR, reason)
     until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
     start(rig)
     rig.answer(rig.image(RGB))
@@ -129,12 +134,13 @@ def test_a_transition_lets_the_frame_in_work_be_answered(rig, monkeypatch, trans
     until(lambda: any(m.header == message.header for m in list(rig.depth)), "the depth of the frame in work")
 
 
-def test_shutdown_of_an_active_node_takes_its_topics_away_for_good(rig):
+def test_shutdown_of_an_active_node_takes_its_topics_away_for_good(rig, node):
     start(rig)
     rig.answer(rig.image(RGB))
     assert rig.transition("shutdown")
     until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
     assert not rig.transition("configure")
+    assert node._health().facts["state"] == "finalized"
 
 
 def test_a_compressed_image_is_rectified_and_its_pinhole_goes_with_it(rig, weights):
