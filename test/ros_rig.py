@@ -1,6 +1,7 @@
 """The other side of the node in tests: starts it as a process, publishes images, collects depth, calls services."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -26,7 +27,21 @@ from depth_estimation_ros.fastdds import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120.0
-GRAPH = {"ROS_DOMAIN_ID": str(41 + os.getpid() % 20), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+_mine = socket.socket()  # its port holds the domain until this process ends
+
+
+def _free_domain() -> int:
+    """A domain that no other run of the tests on this machine is in: their nodes have the same names."""
+    for domain in range(41, 61):
+        try:
+            _mine.bind(("127.0.0.1", 27_000 + domain))
+        except OSError:
+            continue
+        return domain
+    raise RuntimeError("20 runs of the tests are under way on this machine, and there is no ROS domain for another")
+
+
+GRAPH = {"ROS_DOMAIN_ID": str(_free_domain()), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4, "shutdown": 7}  # the last from active
 SERVICES = {
     ChangeState: "change_state", SetParameters: "set_parameters", DescribeParameters: "describe_parameters",
