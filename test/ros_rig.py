@@ -231,6 +231,12 @@ class Rig:
         until(future.done, label)
         return future.result().success
 
+    def start(self) -> None:
+        """Bring an unconfigured node to work, and listen."""
+        for label in ("configure", "activate"):
+            assert self.transition(label), label
+        self.listen()
+
     def restart(self) -> None:
         """Have an active node release everything and start again: it then has no camera_info."""
         for label in ("deactivate", "cleanup", "configure", "activate"):

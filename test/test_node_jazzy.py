@@ -52,7 +52,7 @@ def test_the_nodes_tests_pass_on_jazzy(jazzy):
     number, path = jazzy("-c", check, timeout=INSTALL_S).stdout.split()
     assert number == "7.1.6"
     assert not path.startswith(sys.prefix)
-    tests = [f"test/test_node{name}.py" for name in ("", "_life", "_stopping", "_dds", "_dds_fuzz")]
+    tests = [f"test/test_node{name}.py" for name in ("", "_life", "_outputs", "_stopping", "_dds", "_dds_fuzz")]
     done = jazzy("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, timeout=TEST_S)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
     assert "skipped" not in done.stdout.splitlines()[-1]

@@ -1,28 +1,21 @@
-"""How the node starts, changes its state and ends: transitions in this process, starts and ends as processes."""
+"""How the node changes its state, and what it says of it: in this process."""
 
 import threading
 
-import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'depth_estimation_ros[ros]'")
 
-import rclpy
-import torch
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
-from ros_rig import PATIENCE_S, NodeProcess, Rig, camera_info, isolated, metres, until
+from own_node import node_in_this_process
+from ros_rig import PATIENCE_S, Rig, camera_info, metres, until
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CompressedImage, Image
 
-from depth_estimation_ros import outputs
-from depth_estimation_ros.depth_node import DepthNode
 from depth_estimation_ros.health import Level
 from depth_estimation_ros.pipeline import Pipeline
 from depth_estimation_ros.scheduling import Mailbox
-from depth_models import Checkpoint, DepthPredictor, Preprocess, create_network
+from depth_models import DepthPredictor
 from depth_models.types import Depth
 
 RGB = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
@@ -30,20 +23,9 @@ RGB = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
 
 @pytest.fixture
 def node(weights):
-    """An unconfigured node in this process, spun by a thread."""
-    arguments = ["--ros-args", "-p", f"weights:={weights}", "-p", "device:=cpu"]
-    with isolated():
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-        node = DepthNode()
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin)
-    thread.start()
-    yield node
-    executor.shutdown()
-    thread.join()
-    node.destroy_node()
-    rclpy.shutdown()
+    """An unconfigured node in this process."""
+    with node_in_this_process(f"weights:={weights}", "device:=cpu") as node:
+        yield node
 
 
 @pytest.fixture
@@ -58,14 +40,8 @@ def topics_of_the_node(rig):
     return rig.node.count_subscribers("/image"), rig.node.count_publishers("/depth/image")
 
 
-def start(rig):
-    assert rig.transition("configure")
-    assert rig.transition("activate")
-    rig.listen()
-
-
 def test_deactivate_stops_activate_resumes_and_a_new_configuration_counts(rig, weights):
-    start(rig)
+    rig.start()
     rig.answer(rig.image(RGB))
     assert rig.transition("deactivate")
     message = rig.image(RGB)
@@ -106,7 +82,7 @@ def test_a_transition_that_raises_is_told_and_leaves_nothing_behind_and_the_node
     assert reason in capfd.readouterr().err
     assert (node._health().level, node._health().message) == (Level.ERROR, reason)
     until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
-    start(rig)
+    rig.start()
     rig.answer(rig.image(RGB))
     assert topics_of_the_node(rig) == (1, 1)
 
@@ -127,7 +103,7 @@ def test_a_transition_lets_the_frame_in_work_be_answered(rig, monkeypatch, trans
 
     monkeypatch.setattr(Pipeline, "__call__", work_until_closed)
     monkeypatch.setattr(Mailbox, "close", close_and_tell)
-    start(rig)
+    rig.start()
     message = rig.image(RGB)
     until(lambda: rig.publish(message) or working.is_set(), "a frame in work")
     assert rig.transition(transition)
@@ -135,85 +111,12 @@ def test_a_transition_lets_the_frame_in_work_be_answered(rig, monkeypatch, trans
 
 
 def test_shutdown_of_an_active_node_takes_its_topics_away_for_good(rig, node):
-    start(rig)
+    rig.start()
     rig.answer(rig.image(RGB))
     assert rig.transition("shutdown")
     until(lambda: topics_of_the_node(rig) == (0, 0), "the end of the node's topics")
     assert not rig.transition("configure")
     assert node._health().facts["state"] == "finalized"
-
-
-def test_a_compressed_image_is_rectified_and_its_pinhole_goes_with_it(rig, weights):
-    assert rig.set_parameter("image_transport", string_value="compressed") == (True, "")
-    assert rig.set_parameter("rectify", bool_value=True) == (True, "")
-    start(rig)
-    rig.images = rig.node.create_publisher(CompressedImage, "image/compressed", 1)
-    until(rig.images.get_subscription_count, "a subscription to image/compressed")
-    rig.info = info = camera_info(160, 120)
-    info.d = np.zeros(5)
-    info.p = np.array([150.0, 0, 84.5, -15, 0, 150.0, 59.5, 0, 0, 0, 1, 0])  # 5 columns to the right of K's
-    raw = rig.image(RGB)
-    message = CompressedImage(header=raw.header, format="rgb8; png compressed bgr8")
-    message.data.frombytes(cv2.imencode(".png", RGB[..., ::-1])[1].tobytes())
-    relayed = rig.collect("rgb/image", Image)
-    picture, out, depth = rig.answer_in(relayed, message), rig.answer_info(message), metres(rig.answer(message))
-    moved = np.zeros_like(RGB)
-    moved[:, 5:] = RGB[:, :-5]
-    assert bytes(picture.data) == moved.tobytes()
-    expected = DepthPredictor.from_checkpoint(weights, "cpu")(moved, fx=150.0, fy=150.0).metres
-    np.testing.assert_allclose(depth[:, 5:], expected[:, 5:], rtol=1e-4)
-    assert np.isnan(depth[:, :5]).all()
-    assert out.header == picture.header == message.header
-    np.testing.assert_array_equal(out.k, [150, 0, 84.5, 0, 150, 59.5, 0, 0, 1])
-    np.testing.assert_array_equal(out.p, info.p)
-    assert not np.any(out.d)
-
-
-def test_what_nobody_subscribes_to_is_never_made(rig, monkeypatch):
-    made = []
-    for output in outputs.OUTPUTS:
-        original = output.message
-        monkeypatch.setattr(
-            output, "message", lambda self, frame, original=original: made.append(self.topic) or original(self, frame)
-        )
-    start(rig)
-    rig.answer(rig.image(RGB))
-    rig.collect("depth/preview", Image)
-    until(lambda: rig.answer(rig.image(RGB)) and "depth/preview" in made, "a preview")
-    assert set(made) == {"depth/image", "depth/camera_info", "depth/preview"}
-
-
-def test_sigma_is_published_beside_its_depth_and_doubtful_pixels_become_invalid_while_the_node_runs(rig, tmp_path):
-    torch.manual_seed(0)
-    network = create_network("unet", encoder="resnet18", decoder_channels=(32, 16, 16, 8, 8), sigma=True)
-    sure = str(tmp_path / "sure.safetensors")
-    Checkpoint.of(network, Preprocess(64, 96, (0.5,) * 3, (0.25,) * 3, focal_px=40.0)).save(sure)
-    assert rig.set_parameter("weights", string_value=sure) == (True, "")
-    start(rig)
-    inbox, message = rig.collect("depth/sigma", Image), rig.image(RGB)
-    sigma, depth = rig.answer_in(inbox, message), rig.answer(message)
-    assert (sigma.encoding, sigma.header) == ("32FC1", message.header)
-    expected = DepthPredictor.from_checkpoint(sure, "cpu")(RGB)
-    np.testing.assert_allclose(metres(sigma), expected.sigma_metres, rtol=1e-3)
-    threshold = float(np.median(expected.sigma_metres / expected.metres))
-    assert rig.set_parameter("max_relative_sigma", double_value=threshold) == (True, "")
-    message = rig.image(RGB)
-    masked = metres(rig.answer(message))
-    assert 0.3 < np.isnan(masked).mean() < 0.7
-    assert np.array_equal(np.isnan(metres(rig.answer_in(inbox, message))), np.isnan(masked))
-    np.testing.assert_array_equal(masked[~np.isnan(masked)], metres(depth)[~np.isnan(masked)])
-
-
-def test_a_model_that_tells_no_sigma_leaves_the_topic_silent_and_the_depth_whole(rig, node):
-    assert rig.set_parameter("max_relative_sigma", double_value=0.01) == (True, "")
-    start(rig)
-    inbox, diagnostics = rig.collect("depth/sigma", Image), rig.collect("/diagnostics", DiagnosticArray)
-    assert np.isfinite(metres(rig.answer(rig.image(RGB)))).all()
-    assert not inbox
-    facts = until(
-        lambda: [v for m in list(diagnostics) for s in m.status for v in s.values if v.key == "sigma"], "facts"
-    )
-    assert facts[-1].value.startswith("no")
 
 
 def test_ros_time_that_jumps_back_stalls_nothing_and_stale_images_are_dropped(rig, node):
@@ -231,7 +134,7 @@ def test_ros_time_that_jumps_back_stalls_nothing_and_stale_images_are_dropped(ri
 
     assert rig.set_parameter("use_sim_time", bool_value=True) == (True, "")
     assert rig.set_parameter("max_age", double_value=2.0) == (True, "")
-    start(rig)
+    rig.start()
     set_clock(1000)
     assert rig.answer(image(999)).header.stamp.sec == 999
     stale = image(990)
@@ -263,7 +166,7 @@ def test_diagnostics_follow_the_life_of_the_node(rig, node, weights, monkeypatch
     assert not rig.transition("configure")
     status(2, "cannot configure: '/no/such/file'")
     assert rig.set_parameter("weights", string_value=weights) == (True, "")
-    start(rig)
+    rig.start()
     rig.answer(rig.image(RGB))
     values = {v.key: v.value for v in status(0, "depth at", "published").values}
     assert values["state"] == "active"
@@ -280,52 +183,3 @@ def test_diagnostics_follow_the_life_of_the_node(rig, node, weights, monkeypatch
     rig.answer(rig.image(RGB))
     assert rig.transition("deactivate")
     status(0, "inactive")
-
-
-@pytest.mark.parametrize(
-    ("parameters", "reason"),
-    [
-        (["modle:=unet"], "unknown parameter 'modle': did you mean 'model'?"),
-        (["max_depth:=-1.0"], "parameter 'max_depth' is -1.0; expected 0.01 to 1000.0"),
-        (["weights:=/no/such/file"], "'/no/such/file' is neither a file"),
-        (["model:=multiscale"], "no weights are bundled for 'multiscale'"),
-        (["device:=cuda"], "device 'cuda' was asked for"),
-    ],
-)
-def test_a_start_that_cannot_work_ends_with_the_reason(weights, tmp_path, monkeypatch, parameters, reason):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # on a machine with a GPU too
-    if "device" in parameters[0]:
-        parameters = [*parameters, f"weights:={weights}"]
-    node = NodeProcess(tmp_path / "log", *parameters)
-    try:
-        assert node.wait() == 1, node.log
-        assert reason in node.log
-        assert "Traceback" not in node.log
-    finally:
-        node.close()
-
-
-def test_ros_arguments_that_cannot_be_read_are_bad_usage(tmp_path):
-    node = NodeProcess(tmp_path / "log", "no_value")
-    try:
-        assert node.wait() == 2, node.log
-        assert "bad ROS arguments" in node.log
-    finally:
-        node.close()
-
-
-@pytest.mark.parametrize(("enclaves", "reason"), [((), "ROS security: "), (("depth_estimator",), "cannot join ROS: ")])
-def test_security_that_cannot_be_enforced_ends_the_node_with_the_reason(tmp_path, monkeypatch, enclaves, reason):
-    for enclave in enclaves:  # without keys
-        (tmp_path / "enclaves" / enclave).mkdir(parents=True)
-    monkeypatch.setenv("ROS_SECURITY_KEYSTORE", str(tmp_path))
-    monkeypatch.setenv("ROS_SECURITY_ENABLE", "true")
-    monkeypatch.setenv("ROS_SECURITY_STRATEGY", "Enforce")
-    monkeypatch.setenv("ROS_SECURITY_ENCLAVE_OVERRIDE", "/depth_estimator")
-    node = NodeProcess(tmp_path / "log", "autostart:=false")
-    try:
-        assert node.wait() == 1, node.log
-        assert reason in node.log
-        assert "Traceback" not in node.log
-    finally:
-        node.close()
