@@ -10,72 +10,46 @@ on, when an anchor that agrees with itself counts.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from slam.sensors import BEAM, Seen, Sensor, by_height, by_points, by_range
 
 from depth_models import DepthPredictor
 from depth_models.data.posed import PosedSequence
-from depth_models.scale.anchors import Beam, height_error, points_error, range_error
+from depth_models.scale.anchors import range_error
 from depth_models.scale.consensus import Reading
 from depth_models.scale.steadying import SteadyScale
 from depth_models.types import Camera
 
 FACTORS = (1.4, 1.0, 0.7)
 SETTLED_S = 3.0
-BEAM = Beam((0.05, 0.03, 0.0), (0.0, 0.0, 1.0), 0.2, is_nearest=False)
-POINTS = 60
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame: what a sensor beside the camera would have seen of it."""
+    """One frame: its picture, the network's depth, and what a sensor beside the camera would have seen."""
 
     stamp_s: float
     rgb: np.ndarray
     metres: np.ndarray
-    truth: np.ndarray
-    up: tuple[float, float, float]
-    height_m: float
-
-
-Sensor = Callable[[Shot, np.ndarray, Camera, np.random.Generator], Reading]
-
-
-def by_range(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
-    """A narrow beam ahead, 1 % of noise."""
-    rows, columns = (slice(n // 2 - n // 16, n // 2 + n // 16) for n in shot.truth.shape)  # about what the beam sees
-    told = float(np.nanmedian(shot.truth[rows, columns]) * rng.normal(1, 0.01))
-    return Reading("range", range_error(metres, camera, told, BEAM), float(np.log(told)))
-
-
-def by_points(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
-    """Points anywhere in the picture, 2 % of noise."""
-    x, y = rng.integers(0, camera.width, POINTS), rng.integers(0, camera.height, POINTS)
-    z = shot.truth[y, x] * rng.normal(1, 0.02, POINTS)
-    points = np.stack([(x - camera.cx) / camera.fx * z, (y - camera.cy) / camera.fy * z, z], axis=1)
-    return Reading("points", points_error(metres, camera, points), float(np.log(np.nanmedian(points[:, 2]))))
-
-
-def by_height(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
-    """The camera's height, with its true tilt."""
-    return Reading("camera_height", height_error(metres, camera, shot.height_m, shot.up), None)
+    seen: Seen
 
 
 def half_wrong(sensor: Sensor) -> Sensor:
     """Every second reading, by chance, is of anything within a factor of e."""
 
-    def reading(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
-        right = sensor(shot, metres, camera, rng)
+    def reading(seen: Seen, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+        right = sensor(seen, metres, camera, rng)
         return right if rng.random() < 0.5 else Reading(right.name, rng.uniform(-1, 1, 1), float(rng.normal()))
 
     return reading
 
 
-def stuck(shot: Shot, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+def stuck(seen: Seen, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
     """A range sensor that says 1 m for ever."""
     return Reading("range", range_error(metres, camera, 1.0, BEAM), 0.0)
 
@@ -98,8 +72,8 @@ def shots(folder: Path, predictor: DepthPredictor, every: int) -> Iterator[Shot]
     for i in range(0, len(sequence), every):
         frame, rgb = sequence.frames[i], sequence.rgb(i)
         metres = predictor(rgb, fx=camera.fx, fy=camera.fy).metres
-        up = tuple(frame.pose[:3, :3].T @ [0.0, 0.0, 1.0])  # of the rooms' worlds, whose floor is z = 0
-        yield Shot(frame.stamp_s, rgb, metres, sequence.metres(i), up, float(frame.pose[2, 3]))
+        if (seen := Seen.of(sequence, i)) is not None:
+            yield Shot(frame.stamp_s, rgb, metres, seen)
 
 
 def error(frames: list[Shot], camera: Camera, factor: float, sensor: Sensor | None) -> float:
@@ -107,10 +81,10 @@ def error(frames: list[Shot], camera: Camera, factor: float, sensor: Sensor | No
     rng, steady, errors = np.random.default_rng(0), SteadyScale(), []
     for shot in frames:
         metres = shot.metres * np.float32(factor)
-        readings = [] if sensor is None else [sensor(shot, metres, camera, rng)]
+        readings = [] if sensor is None else [sensor(shot.seen, metres, camera, rng)]
         out = steady(shot.rgb, metres, camera, shot.stamp_s, readings)
         if shot.stamp_s >= SETTLED_S:
-            errors.append(abs(float(np.nanmedian(out / shot.truth)) - 1))
+            errors.append(abs(float(np.nanmedian(out / shot.seen.truth)) - 1))
     return float(np.mean(errors))
 
 

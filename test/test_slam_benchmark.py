@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from box_room import CAMERA, HALF_M, pose, see
 from PIL import Image
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("embreex")
 
 from depth_models.data.posed import PosedSequence
+from depth_models.types import Depth
 
 HERE = Path(__file__).resolve().parent.parent / "benchmarks" / "slam"
 
@@ -26,11 +28,13 @@ def slam():
     sys.path.insert(0, str(HERE))
     try:
         import page
+        import run
         import runs
+        import sensors
         import variants
         import vocabulary
 
-        yield SimpleNamespace(page=page, runs=runs, variants=variants, vocabulary=vocabulary)
+        yield SimpleNamespace(page=page, run=run, runs=runs, sensors=sensors, variants=variants, vocabulary=vocabulary)
     finally:
         sys.path.remove(str(HERE))
 
@@ -59,20 +63,20 @@ def program(path, text):
     return path
 
 
-def run(slam, sequence, python, seconds=20.0):
+def run_of(slam, sequence, python, seconds=20.0):
     tools = slam.runs.Tools(python, Path("words.txt"))
     return slam.runs.run(tools, sequence, Path("groundtruth.txt"), [Path("d.png")] * 4, seconds)
 
 
 def test_a_run_that_crashes_hangs_or_loses_track_is_lost_and_has_no_error(slam, sequence, tmp_path):
-    crashed = run(slam, sequence, program(tmp_path / "a", "echo broken >&2; kill -SEGV $$"))
+    crashed = run_of(slam, sequence, program(tmp_path / "a", "echo broken >&2; kill -SEGV $$"))
     assert crashed == {"tracked": 0.0, "lost": "track.py ended with signal 11: broken"}
-    refused = run(slam, sequence, program(tmp_path / "b", "exit 3"))
+    refused = run_of(slam, sequence, program(tmp_path / "b", "exit 3"))
     assert refused == {"tracked": 0.0, "lost": "track.py ended with exit code 3: no message"}
-    hung = run(slam, sequence, program(tmp_path / "c", "exec sleep 60"), seconds=0.2)
+    hung = run_of(slam, sequence, program(tmp_path / "c", "exec sleep 60"), seconds=0.2)
     assert hung == {"tracked": 0.0, "lost": "track.py hung: nothing after 0 s"}
     states = '["NOT_INITIALIZED", "OK", "LOST", "OK"]'
-    astray = run(slam, sequence, program(tmp_path / "d", f"echo '{states}' > states.json"))
+    astray = run_of(slam, sequence, program(tmp_path / "d", f"echo '{states}' > states.json"))
     assert astray == {"tracked": 0.25, "lost": "tracked 25% of the frames in one map"}
 
 
@@ -86,7 +90,7 @@ def test_a_run_is_scored_over_the_frames_of_its_longest_map(slam, sequence, tmp_
         *) printf '{{"stamps": [%s]}}' "$(cut -d" " -f1 trajectory.txt | paste -sd,)"; esac""",
     )
     monkeypatch.setattr(slam.runs, "FEWEST_TRACKED", 0.25)
-    assert run(slam, sequence, python) == {"tracked": 0.25, "stamps": [0.2, 0.3]}
+    assert run_of(slam, sequence, python) == {"tracked": 0.25, "stamps": [0.2, 0.3]}
     job = json.loads((tmp_path / "job.json").read_text())
     assert [frame[0] for frame in job["frames"]] == [0.0, 0.1, 0.2, 0.3]
     assert job["frames"][1][1:] == [str(sequence.frames[1].picture), "d.png"]
@@ -115,7 +119,8 @@ def test_variants_of_depth_are_what_their_names_say(slam, sequence):
     names = {variant.name: variant.depth for variant in slam.variants.VARIANTS}
 
     def predict(i):
-        return SimpleNamespace(metres=np.full((6, 8), 3.0 * shares[i], np.float32))
+        metres = np.full((6, 8), 3.0 * shares[i], np.float32)
+        return SimpleNamespace(metres=metres, sigma_metres=metres * np.linspace(0.1, 0.2, 8, dtype=np.float32))
 
     def middles(name):
         return [float(metres[3, 3]) for metres in names[name](sequence, predict)]
@@ -125,10 +130,65 @@ def test_variants_of_depth_are_what_their_names_say(slam, sequence):
     assert middles("constant") == [slam.variants.CONSTANT_M] * 4
     np.testing.assert_allclose(middles("raw"), np.multiply(3.0, shares), rtol=1e-6)
     # Bare pictures show nothing in common, so the scale begins anew with each.
-    np.testing.assert_allclose(middles("steady scale"), middles("raw"), rtol=1e-6)
+    for name in ("steady scale", "range", "height", "points", "masked", "steady, masked", "all aids"):
+        np.testing.assert_allclose(middles(name), middles("raw"), rtol=1e-6)
+    for name in ("masked", "steady, masked", "all aids"):  # the right half has a sigma of more than 15 %
+        for metres in names[name](sequence, predict):
+            np.testing.assert_array_equal(np.isnan(metres), np.tile(np.arange(8) > 3, (6, 1)))
     np.testing.assert_allclose(middles("raw, one true scale"), np.multiply(3 / 0.75, shares), rtol=1e-6)
     np.testing.assert_allclose(middles("raw, true scales"), [3, 3, np.nan, 3], rtol=1e-6)
     assert names["monocular"] is None
+
+
+def test_simulated_sensors_tell_by_what_depth_is_wrong(slam):
+    """Of a box room seen a little from above, whose depth is 1.3 times too far."""
+    where, rng = pose(pitch=-0.35), np.random.default_rng(0)
+    seen = slam.sensors.Seen(see(where)[1], tuple(where[:3, :3].T @ [0, -1, 0]), HALF_M[1])
+    for sensor in (slam.sensors.by_range, slam.sensors.by_height, slam.sensors.by_points):
+        reading = sensor(seen, seen.truth * np.float32(1.3), CAMERA, rng)
+        assert np.median(reading.log_errors) == pytest.approx(np.log(1.3), abs=0.03)
+    assert len(reading.log_errors) == slam.sensors.POINTS
+    assert 0.01 < np.std(reading.log_errors) < 0.03
+
+
+def test_sensors_see_a_frame_that_has_depth_and_pose_with_the_worlds_z_up(slam, sequence, tmp_path):
+    tilted = f"0 5 6 1.5 {-math.sin(math.pi / 4)} 0 0 {math.cos(math.pi / 4)}\n0.2 0 0 0 0 0 0 1\n"
+    (tmp_path / "room" / "groundtruth.txt").write_text(tilted)
+    sequence = PosedSequence(tmp_path / "room")
+    seen = slam.sensors.Seen.of(sequence, 0)
+    assert seen.height_m == 1.5
+    np.testing.assert_allclose(seen.up, [0, -1, 0], atol=1e-12)  # the picture's y points to the floor
+    np.testing.assert_allclose(seen.truth, 3.0)
+    assert slam.sensors.Seen.of(sequence, 1) is None  # no pose
+    assert slam.sensors.Seen.of(sequence, 2) is None  # no depth
+
+
+def test_rows_are_run_once_each_and_again_where_what_they_are_made_of_changed(slam, sequence, tmp_path, monkeypatch):
+    """Two at a time, with a network that is asked once for every frame, and a SLAM that sees what depth it is given."""
+    asked, ran = [], []
+    monkeypatch.setattr(slam.variants, "_predictor", lambda _: lambda rgb, **focal: asked.append(focal) or DEPTH)
+    monkeypatch.setattr(slam.runs, "run", lambda tools, seq, reference, depths, seconds: ran.append(depths) or LOST)
+    for name in ("words.txt", "net.safetensors"):
+        (tmp_path / name).write_text(name)
+    tools = slam.runs.Tools(Path("python"), tmp_path / "words.txt")
+
+    def rows(runs):
+        args = SimpleNamespace(cache=tmp_path / "cache", runs=runs, jobs=2)
+        return dict(slam.run.results_of(tmp_path / "room", tools, tmp_path / "net.safetensors", args))
+
+    count = len(slam.variants.VARIANTS)
+    assert rows(2) == {variant.name: [LOST, LOST] for variant in slam.variants.VARIANTS}
+    assert (len(ran), ran.count(None)) == (2 * count, 2)  # monocular has no depth
+    assert asked == [{"fx": 50.0, "fy": 60.0}] * 4
+    rows(2)
+    assert len(ran) == 2 * count
+    (tmp_path / "net.safetensors").write_text("better")
+    rows(1)
+    assert len(ran) == 2 * count + sum(variant.network for variant in slam.variants.VARIANTS)
+    monkeypatch.setattr(slam.runs, "_FAR_M", 5.0)
+    ran.clear()
+    rows(1)
+    assert len(ran) == count
 
 
 def test_a_vocabulary_holds_planted_words_with_their_rarity(slam):
@@ -169,6 +229,7 @@ def score(ate_m, **other):
 
 
 LOST = {"tracked": 0.2, "lost": "it hung"}
+DEPTH = Depth(np.full((6, 8), 2.0, np.float32), np.ones((6, 8), bool))
 
 
 def test_a_lost_run_counts_as_infinite_error_never_as_none(slam):

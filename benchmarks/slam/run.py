@@ -50,24 +50,32 @@ def rooms(cache: Path) -> list[Path]:
 def results_of(
     folder: Path, tools: runs.Tools, checkpoint: Path, args: argparse.Namespace
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """(variant's name, its runs' results) of one sequence."""
+    """(variant's name, its runs' results) of one sequence; `args.jobs` variants are in work at the same time."""
     sequence, reference = PosedSequence(folder), folder / "groundtruth.txt"
     predict = variants.predict_of(checkpoint, sequence)
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    fed = {"period_s": runs.PERIOD_S, "settings": runs.settings(sequence), "vocabulary": _digest(tools.vocabulary)}
+    digest = _digest(checkpoint)
     seconds = SECONDS_TO_START + SECONDS_A_FRAME * len(sequence)
-    for variant in variants.VARIANTS:
-        made_of = {"frames": len(sequence), "period_s": runs.PERIOD_S, "about": variant.about}
+
+    def row(variant: variants.Variant) -> list[dict[str, Any]]:
+        made_of = {"frames": len(sequence), "about": variant.about, **fed}
         made_of |= {"checkpoint": digest} if variant.network else {}
         paths = [args.cache / "results" / sequence.name / variant.name / f"{n}.json" for n in range(args.runs)]
         missing = [path for path in paths if runs.cached(path, made_of) is None]
-        with tempfile.TemporaryDirectory(prefix="slam-depth-") as temporary, ThreadPoolExecutor(args.jobs) as pool:
+        with tempfile.TemporaryDirectory(prefix="slam-depth-") as temporary:
             depths = None
             if missing and variant.depth is not None:
                 depths = runs.write_depth(Path(temporary), variant.depth(sequence, predict))
-            started = [pool.submit(runs.run, tools, sequence, reference, depths, seconds) for _ in missing]
-            for path, result in zip(missing, started, strict=True):
-                runs.store(path, made_of, result.result())
-        yield variant.name, [runs.cached(path, made_of) or {} for path in paths]
+            for path in missing:
+                runs.store(path, made_of, runs.run(tools, sequence, reference, depths, seconds))
+        return [runs.cached(path, made_of) or {} for path in paths]
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        yield from zip([variant.name for variant in variants.VARIANTS], pool.map(row, variants.VARIANTS), strict=True)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main() -> int:
@@ -76,7 +84,7 @@ def main() -> int:
     parser.add_argument("sequences", metavar="SEQUENCE", type=Path, nargs="*", help="default: the rooms' paths")
     parser.add_argument("--checkpoint", metavar="CKPT", default="unet", help="bundled name or file (default: unet)")
     parser.add_argument("--runs", type=int, default=3, help="of each, for ORB-SLAM3 is not deterministic (default: 3)")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="rows at the same time (default: 1)")
     parser.add_argument("--cache", metavar="DIR", type=Path, default=CACHE, help=f"default: {CACHE}")
     parser.add_argument("--vocabulary", metavar="FILE", type=Path, help="ORB-SLAM's ORBvoc.txt (default: learned here)")
     parser.add_argument("--page", metavar="FILE", type=Path, help="default: docs/slam.md, for the rooms' paths only")

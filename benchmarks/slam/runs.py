@@ -33,7 +33,7 @@ class Tools:
     vocabulary: Path
 
 
-def write_settings(path: Path, sequence: PosedSequence) -> None:
+def settings(sequence: PosedSequence) -> str:
     """ORB-SLAM3's settings file for a sequence's camera."""
     camera = sequence.camera
     stamps = np.array([frame.stamp_s for frame in sequence.frames])
@@ -59,7 +59,7 @@ def write_settings(path: Path, sequence: PosedSequence) -> None:
         **{f"Viewer.Viewpoint{axis}": 1.0 for axis in "XYZF"},
     }
     lines = ["%YAML:1.0", 'File.version: "1.0"', *(f"{name}: {value}" for name, value in values.items())]
-    path.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def write_depth(folder: Path, maps: Any) -> list[Path]:
@@ -97,7 +97,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="slam-") as name:
         folder = Path(name)
-        write_settings(folder / "settings.yaml", sequence)
+        (folder / "settings.yaml").write_text(settings(sequence))
         images = [None] * len(sequence) if depths is None else depths
         job = {
             "vocabulary": str(tools.vocabulary),

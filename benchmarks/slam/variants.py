@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
+from sensors import Seen, Sensor, by_height, by_points, by_range
 
 from depth_models.data.posed import PosedSequence
 from depth_models.scale.steadying import SteadyScale
 from depth_models.types import Depth
 
 CONSTANT_M = 2.0
+MOST_RELATIVE_SIGMA = 0.15
+MOST_KEPT = 600  # frames whose predicted depth is kept in memory: rooms' paths, or 1.6 GB of 640x480
 
 Maps = Iterator[np.ndarray]  # (H, W) float32 metres, NaN where invalid, a frame each
 Predict = Callable[[int], Depth]
+Source = Callable[[PosedSequence, Predict], Maps]
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Variant:
 
     name: str
     about: str
-    depth: Callable[[PosedSequence, Predict], Maps] | None
+    depth: Source | None
     network: bool = True
 
 
@@ -44,9 +49,21 @@ def _predictor(checkpoint: Path) -> Callable[..., Depth]:
 
 
 def predict_of(checkpoint: Path, sequence: PosedSequence) -> Predict:
-    """The network's depth of frame i, with the camera's focal length; the network is loaded when it is first asked."""
-    camera = sequence.camera
-    return lambda i: _predictor(checkpoint)(sequence.rgb(i), fx=camera.fx, fy=camera.fy)
+    """The network's depth of frame i, with the camera's focal length; the network is loaded when it is first asked.
+
+    May be called from several threads.
+    """
+    camera, lock = sequence.camera, Lock()
+
+    @lru_cache(MOST_KEPT)
+    def predict(i: int) -> Depth:
+        return _predictor(checkpoint)(sequence.rgb(i), fx=camera.fx, fy=camera.fy)
+
+    def predict_once(i: int) -> Depth:
+        with lock:  # or two rows that are made at the same time would both predict it
+            return predict(i)
+
+    return predict_once
 
 
 def _true(sequence: PosedSequence, _: Predict) -> Maps:
@@ -62,10 +79,31 @@ def _raw(sequence: PosedSequence, predict: Predict) -> Maps:
     return (predict(i).metres for i in range(len(sequence)))
 
 
-def _steady(sequence: PosedSequence, predict: Predict) -> Maps:
-    steady = SteadyScale()
-    for i, frame in enumerate(sequence.frames):
-        yield steady(sequence.rgb(i), predict(i).metres, sequence.camera, frame.stamp_s)
+def _steady(*sensors: Sensor) -> Source:
+    """As the node keeps the scale, with what those sensors tell."""
+
+    def maps(sequence: PosedSequence, predict: Predict) -> Maps:
+        steady, rng, camera = SteadyScale(), np.random.default_rng(0), sequence.camera
+        for i, frame in enumerate(sequence.frames):
+            metres, seen = predict(i).metres, Seen.of(sequence, i) if sensors else None
+            readings = [] if seen is None else [sensor(seen, metres, camera, rng) for sensor in sensors]
+            yield steady(sequence.rgb(i), metres, camera, frame.stamp_s, readings)
+
+    return maps
+
+
+def _masked(source: Source) -> Source:
+    """Without what the network does not trust; all of it where the network does not tell."""
+
+    def maps(sequence: PosedSequence, predict: Predict) -> Maps:
+        for i, metres in enumerate(source(sequence, predict)):
+            depth = predict(i)
+            if depth.sigma_metres is not None:
+                trusted = depth.sigma_metres <= MOST_RELATIVE_SIGMA * depth.metres
+                metres = np.where(trusted, metres, np.float32(np.nan))
+            yield metres
+
+    return maps
 
 
 def _one_true_scale(sequence: PosedSequence, predict: Predict) -> Maps:
@@ -96,7 +134,13 @@ VARIANTS = [
     Variant("constant", f"{CONSTANT_M} m everywhere: what SLAM makes of a depth that knows nothing", _constant, False),
     Variant("monocular", "pictures alone; it has no scale, so only its error with scale says anything", None, False),
     Variant("raw", "the network's depth as it comes", _raw),
-    Variant("steady scale", "the network's depth with one scale from frame to frame, as the node keeps it", _steady),
+    Variant("steady scale", "the network's depth with one scale from frame to frame, as the node keeps it", _steady()),
+    Variant("range", "steady, anchored by one narrow beam ahead with 1 % of noise", _steady(by_range)),
+    Variant("height", "steady, anchored by the camera's height over the floor and its true tilt", _steady(by_height)),
+    Variant("points", "steady, anchored by 60 points a frame with 2 % of noise", _steady(by_points)),
+    Variant("masked", f"raw, without depths whose sigma is over {MOST_RELATIVE_SIGMA:.0%} of them", _masked(_raw)),
+    Variant("steady, masked", "both", _masked(_steady())),
+    Variant("all aids", "steady, anchored by all three, masked", _masked(_steady(by_range, by_height, by_points))),
     Variant(
         "raw, one true scale", "all frames by one factor from the truth: a perfect anchor at best", _one_true_scale
     ),
