@@ -212,7 +212,9 @@ def depth_to_image(metres: np.ndarray, encoding: str, max_depth: float) -> np.nd
     """
     valid = (metres > 0) & (metres <= max_depth)
     if encoding == "32FC1":
-        return np.where(valid, metres, np.nan).astype("<f4")
+        depth = metres.astype("<f4")
+        depth[~valid] = np.nan
+        return depth
     millimetres = np.rint(np.where(valid, metres, 0.0) * 1000.0)
     return np.where(millimetres <= 65535, millimetres, 0).astype("<u2")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from depth_estimation_ros.parameters import NodeParameters
+from depth_models.memory import keep_freed_memory
 from depth_models.types import Depth
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class Model:
         from depth_models.predictor import DepthPredictor
 
         p = parameters
-        return cls(DepthPredictor.from_checkpoint(p.checkpoint, p.device, p.backend, p.precision))
+        model = cls(DepthPredictor.from_checkpoint(p.checkpoint, p.device, p.backend, p.precision))
+        keep_freed_memory()  # of images; not before, as loading frees more than is used ever again
+        return model
 
     def __call__(self, rgb: np.ndarray, fx: float | None = None, fy: float | None = None) -> Depth:
         """As `DepthPredictor.__call__`.

@@ -38,9 +38,10 @@ def upsample_depth(depth: np.ndarray, height: int, width: int) -> np.ndarray:
         return depth
     metres = resize_linear(depth, height, width)
     rows, columns = (_cells(size, target) for size, target in zip(depth.shape, (height, width), strict=True))
-    y, x = np.nonzero(_edge_cells(depth).take(rows, axis=0).take(columns, axis=1))
-    # Of a few pixels in a hundred, so they are fetched one by one.
-    metres[y, x] = depth[_nearest(depth.shape[0], height)[y], _nearest(depth.shape[1], width)[x]]
+    # Columns first, so that rows are copied whole; and copyTo, with which all pixels take less than the few by index.
+    is_edge = _edge_cells(depth).take(columns, axis=1).take(rows, axis=0)
+    nearest = depth.take(_nearest(depth.shape[1], width), axis=1).take(_nearest(depth.shape[0], height), axis=0)
+    cv2.copyTo(nearest, is_edge.view(np.uint8), metres)
     return metres
 
 

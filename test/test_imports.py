@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     ["depth_models.errors", "depth_models.data", "depth_models.data.official"],
     ["depth_models.types", "depth_models.files", "depth_models.images", "depth_models.distributed"],
-    ["depth_models.compiling", "depth_models.telling"],
+    ["depth_models.compiling", "depth_models.telling", "depth_models.memory"],
     ["depth_models.enlarging", "depth_models.data.fetching"],
     ["depth_models.data.source"],
     ["depth_models.protocols", "depth_models.structure_metrics", "depth_models.sparsification"],

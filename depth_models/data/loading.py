@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
@@ -14,10 +12,10 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from depth_models.data.samples import Key, PreparedSet
 from depth_models.errors import DepthModelsError
+from depth_models.memory import keep_freed_memory
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _AHEAD = 2  # batches that each process loads before they are asked for
 
 
@@ -40,7 +38,7 @@ class Loader:
     """
 
     def __init__(self, data: PreparedSet, batches: Iterable[Sequence[Key]], batch_size: int, workers: int) -> None:
-        _keep_freed_memory()
+        keep_freed_memory()
         self._data, self._batches, self._processes = data, batches, None
         if workers:
             self._slots = _Slots(data, workers * _AHEAD + 1, batch_size)
@@ -118,20 +116,7 @@ def _as_it_is(batch: tuple[int, list[float]]) -> tuple[int, list[float]]:
 
 def _begin_worker(worker: int) -> None:
     cv2.setNumThreads(1)
-    _keep_freed_memory()
-
-
-def _keep_freed_memory() -> None:
-    """Have the C library keep up to 256 MB of what is freed, instead of giving it back with every sample.
-
-    The kernel clears every page that it hands out again: half of the time of a sample, and more in virtual machines.
-    """
-    if sys.platform != "linux":
-        return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):  # musl has none
-        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
-        library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
+    keep_freed_memory()
 
 
 @contextmanager
