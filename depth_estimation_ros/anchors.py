@@ -16,7 +16,8 @@ from depth_models.scale.consensus import Reading
 from depth_models.types import Camera
 
 MOST_APART_S = 0.1  # between an image and what is said of it
-KEPT = 100  # messages of a kind
+KEPT = 100  # messages of a kind at most, and none that is older than the newest by more than
+KEPT_S = 2.0  # as long as an image may take without an error in the diagnostics
 _ULTRASOUND = 0  # sensor_msgs/Range
 _FLOAT32 = 7  # sensor_msgs/PointField
 
@@ -40,7 +41,10 @@ class Anchors:
     def put(self, name: str, message: Any) -> None:
         """Keep a message: 'range' (sensor_msgs/Range), 'points' (PointCloud2) or 'depth' (Image)."""
         with self._lock:
-            self._messages[name].append(message)
+            messages = self._messages[name]
+            while messages and _seconds(message.header.stamp, messages[0].header.stamp) > KEPT_S:
+                messages.popleft()
+            messages.append(message)
 
     @property
     def refused(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from box_room import CAMERA, HALF_M, pose, see
 
-from depth_estimation_ros.anchors import Anchors, cloud_points
+from depth_estimation_ros.anchors import KEPT_S, Anchors, cloud_points
 from depth_estimation_ros.conversions import MessageError
 from depth_estimation_ros.parameters import validate
 
@@ -72,6 +72,16 @@ def test_the_message_nearest_in_time_counts_if_it_is_near_enough(anchors, seen):
     later.put("range", range_message(3.0, 100.2))
     later.put("range", range_message(3.0, 99.8))
     assert read(later, seen) == {}
+
+
+def test_messages_are_let_go_when_no_image_of_their_time_is_still_to_be_answered(anchors, seen):
+    anchors.put("points", cloud([[0, 0, 3.0]]))  # clouds of a lidar are megabytes each
+    anchors.put("points", cloud([[0, 0, 3.0]], header=header(100.0 + KEPT_S)))
+    assert set(read(anchors, seen)) == {"points"}
+    anchors.put("points", cloud([[0, 0, 3.0]], header=header(100.2 + KEPT_S)))
+    assert read(anchors, seen) == {}
+    anchors.put("points", cloud([[0, 0, 3.0]]))  # a recording starts again
+    assert set(read(anchors, seen)) == {"points"}
 
 
 def test_the_range_sensor_is_where_the_parameter_says(anchors, seen):
