@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import rclpy
 from rclpy.signals import SignalHandlerOptions
@@ -12,7 +11,7 @@ from depth_estimation_ros.fastdds import use_profile
 from depth_models.errors import DepthModelsError
 
 
-def join(program: str, args: Sequence[str] | None) -> int:
+def join(program: str, args: list[str] | None) -> int:
     """Initialise rclpy under the package's Fast DDS profile and without its signal handlers; else say why not.
 
     Args:
