@@ -1,21 +1,27 @@
-"""What the node itself costs beside the network, for one VGA image: decode, copy, publish.
+"""What the running node costs, and how fresh its depth is, over real DDS.
 
-python benchmarks/node_cost.py [CHECKPOINT] [FRAMES]
+python benchmarks/node_cost.py [--network] [--size 1280x720] [--topics rgbd] [--rate 30] [--set NAME:=VALUE ...]
 
-Every output is subscribed by another process, through the package's Fast DDS profile. CPU milliseconds of the worker's
-thread (median), so that other work on the machine does not count. "rgb8 to frame" is all of the pipeline but the
-network: decoding, fitting camera_info, depth to 32FC1; a topic's row is making its message and publishing it.
+A camera, the node and a reader are a process each, through the package's Fast DDS profile, on a ROS domain of their
+own; the camera plays the demo's walk through a rendered room. The network's answers are known beforehand and only
+played back, so that what is seen is all the rest; with --network it runs.
+
+A row is milliseconds of a step in the node: wall time, and in the last column CPU time of the thread, which other work
+on the machine disturbs less. A topic's row is making its message and publishing it, and "beside the network" is all of
+the worker's work on an image but the network. Age is from the image's stamp, which it gets when it is sent, to the
+reader's callback. Cores and memory are of the node's process.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
@@ -24,118 +30,208 @@ os.environ.setdefault("ROS_DOMAIN_ID", "97")
 import cv2
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
-from rclpy.lifecycle import LifecycleNode
+from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from timed_node import picture_key
 
-from depth_estimation_ros.conversions import fill_image, image_to_rgb
-from depth_estimation_ros.edge_filter import without_flying_pixels
+from depth_estimation_ros.conversions import fill_image
+from depth_estimation_ros.demo.room import RoomTour
 from depth_estimation_ros.fastdds import use_profile
-from depth_estimation_ros.outputs import OUTPUTS, Output
-from depth_estimation_ros.pipeline import Pipeline
-from depth_estimation_ros.rectification import Rectifier
+from depth_estimation_ros.outputs import OUTPUTS
 from depth_models import DepthPredictor
 
-WIDTH, HEIGHT = 640, 480
+HERE = Path(__file__).parent
+TOPICS = {
+    "depth": ("depth/image", "depth/camera_info"),
+    "rgbd": ("depth/image", "depth/camera_info", "rgb/image", "rgb/camera_info"),
+    "points": ("depth/image", "depth/camera_info", "depth/points"),
+    "all": tuple(output.topic for output in OUTPUTS),
+}
+PATIENCE_S, WARM_UP_S = 200.0, 3.0
+TICKS_PER_S, PAGE_MB = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def subscribe() -> None:
-    """The other process: takes everything."""
+def walk(width: int, height: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """The pictures, (height, width, 3) uint8 each, and (3, 3) K of its camera."""
+    tour = RoomTour()
+    tour.render(tour.missing())
+    frames = list(tour.frames())
+    k = np.reshape(frames[0].calibration.k, (3, 3)) * (width / frames[0].rgb.shape[1])  # type: ignore[union-attr]
+    k[:2, 2], k[2, 2] = ((width - 1) / 2, (height - 1) / 2), 1
+    return [cv2.resize(f.rgb, (width, height), interpolation=cv2.INTER_CUBIC) for f in frames], k
+
+
+def image_message(rgb: np.ndarray, encoding: str) -> Any:
+    """Of a picture; 'jpeg' is a compressed one."""
+    if encoding == "jpeg":
+        message = CompressedImage(format="jpeg")
+        message.data.frombytes(cv2.imencode(".jpg", rgb[..., ::-1])[1].tobytes())
+        return message
+    message = Image()
+    pixels = {"rgb8": rgb, "bgr8": rgb[..., ::-1], "yuyv": rgb[..., :2], "mono8": rgb[..., 0]}[encoding]
+    fill_image(message, pixels, encoding)
+    return message
+
+
+def play(folder: Path, rate_hz: float, encoding: str) -> None:
+    """The camera's process: publishes until it is ended."""
     use_profile()
     rclpy.init()
-    node = rclpy.create_node("listener")
-    for output in OUTPUTS:
-        node.create_subscription(output.message_type, output.topic, lambda message: None, 5)
-    with suppress(ExternalShutdownException):
-        rclpy.spin(node)
+    node = rclpy.create_node("camera")
+    k = np.load(folder / "k.npy")
+    messages = [image_message(rgb, encoding) for rgb in np.load(folder / "pictures.npy", mmap_mode="r")]
+    height, width = np.load(folder / "pictures.npy", mmap_mode="r").shape[1:3]
+    info = CameraInfo(width=width, height=height, distortion_model="plumb_bob", d=[0.0] * 5, k=k.ravel())
+    info.r, info.p = np.eye(3).ravel(), np.hstack([k, np.zeros((3, 1))]).ravel()
+    images = node.create_publisher(type(messages[0]), "image/compressed" if encoding == "jpeg" else "image", 1)
+    infos = node.create_publisher(CameraInfo, "camera_info", 1)
+    due, number = time.monotonic(), 0
+    while True:
+        time.sleep(max(0.0, due - time.monotonic()))
+        message = messages[number % len(messages)]
+        header = message.header
+        header.frame_id = "camera"
+        header.stamp.sec, header.stamp.nanosec = divmod(time.time_ns(), 1_000_000_000)
+        info.header = header
+        infos.publish(info)
+        images.publish(message)
+        due, number = max(due + 1 / rate_hz, time.monotonic()), number + 1
 
 
-def images(rgb: np.ndarray) -> dict[str, Any]:
-    """One picture as messages."""
-    messages: dict[str, Any] = {}
-    for encoding, pixels in (("rgb8", rgb), ("bgr8", rgb[..., ::-1]), ("yuyv", rgb[..., :2]), ("mono8", rgb[..., 0])):
-        messages[encoding] = Image()
-        fill_image(messages[encoding], pixels, encoding)
-    messages["jpeg"] = CompressedImage(format="jpeg")
-    messages["jpeg"].data.frombytes(cv2.imencode(".jpg", rgb[..., ::-1])[1].tobytes())
-    return messages
+def write_answers(path: Path, shown: list[np.ndarray], predictor: DepthPredictor) -> None:
+    """What the network says of the pictures, for `timed_node.Playback`; of a black one first."""
+    pre = predictor.checkpoint.preprocess
+    canvases = [np.zeros((pre.height, pre.width, 3), np.uint8), *map(pre.canvas, shown)]
+    answers = [predictor._backend(canvas[None]) for canvas in canvases]
+    sigmas = [a.sigma[0] if a.sigma is not None else np.empty(0) for a in answers]
+    keys = np.stack([np.frombuffer(picture_key(canvas), np.uint8) for canvas in canvases])
+    np.savez(path, keys=keys, depth=np.stack([a.depth[0] for a in answers]), sigma=np.stack(sigmas))
 
 
-def camera_info() -> CameraInfo:
-    """Of a VGA camera with a little distortion."""
-    info = CameraInfo(width=WIDTH, height=HEIGHT, distortion_model="plumb_bob", d=[-0.1, 0.02, 0.0, 0.0, 0.0])
-    info.k = np.array([525.0, 0, 319.5, 0, 525.0, 239.5, 0, 0, 1])
-    info.r = np.eye(3).ravel()
-    info.p = np.array([525.0, 0, 319.5, 0, 0, 525.0, 239.5, 0, 0, 0, 1, 0])
-    return info
+class Reader:
+    """Subscribes to the topics and notes the ages of `depth/image`, milliseconds."""
+
+    def __init__(self, topics: tuple[str, ...]) -> None:
+        use_profile()
+        rclpy.init()
+        self.node = rclpy.create_node("reader")
+        self.ages_ms: list[float] = []
+        kinds = {output.topic: output.message_type for output in OUTPUTS}
+        for topic in topics:
+            take = self._note if topic == "depth/image" else lambda message: None
+            self.node.create_subscription(kinds[topic], topic, take, 5)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+
+    def _note(self, message: Image) -> None:
+        stamp = message.header.stamp
+        self.ages_ms.append(time.time() * 1e3 - stamp.sec * 1e3 - stamp.nanosec / 1e6)
+
+    def read(self, seconds: float) -> None:
+        """Take what comes for so long."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left_s)
+
+    def wait(self, node: subprocess.Popen) -> None:
+        """Until depth comes."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not self.ages_ms:
+            if node.poll() is not None or time.monotonic() > end_s:
+                raise SystemExit("the node gives no depth; see its log above")
+            self.read(0.2)
 
 
-class Stopwatch:
-    """CPU milliseconds of this thread, by what they were spent on."""
-
-    def __init__(self) -> None:
-        self.times_ms: dict[str, list[float]] = defaultdict(list)
-
-    def __call__(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do some work and note what it took."""
-        start_s = time.thread_time()
-        result = work(*arguments)
-        self.times_ms[name].append((time.thread_time() - start_s) * 1e3)
-        return result
-
-    def median_ms(self, name: str) -> float:
-        """Of all times noted under a name."""
-        return float(np.median(self.times_ms[name]))
+def cpu_s(pid: int) -> float:
+    """That a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
-def measure(frames: int, predictor: DepthPredictor, outputs: list[Output]) -> Stopwatch:
-    """Do what the worker does, piece by piece."""
-    rng, watch = np.random.default_rng(0), Stopwatch()
-    rgb = cv2.resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    messages, info, rectifier = images(rgb), camera_info(), Rectifier()
-    rectifier(rgb, info)  # makes the maps
-    for _ in range(frames):
-        for name, message in messages.items():
-            watch(f"decode {name}", image_to_rgb, message)
-        watch("rectify", rectifier, rgb, info)
-        depth = watch("network", predictor, rgb, 525.0, 525.0)
-        watch("edge filter", without_flying_pixels, depth.metres, 0.1)
-        pipeline = Pipeline(lambda *_, depth=depth, **__: depth, "32FC1", 100.0, lambda reason: None)
-        frame = watch("rgb8 to frame", pipeline, messages["rgb8"], info)
-        for output in outputs:
-            watch(output.topic, output.publish, frame)
-    return watch
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the three processes and report."""
+    width, height = map(int, args.size.split("x"))
+    shown, k = walk(width, height)
+    np.save(folder / "pictures.npy", np.stack(shown))
+    np.save(folder / "k.npy", k)
+    answers = ""
+    if not args.network:
+        answers = str(folder / "answers.npz")
+        write_answers(Path(answers), shown, DepthPredictor.from_checkpoint(args.model, "cpu"))
+    del shown
+    reader = Reader(TOPICS[args.topics])
+    environment = {name: value for name, value in os.environ.items() if name != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
+    parameters = [f"model:={args.model}", *args.set, *(["image_transport:=compressed"] * (args.encoding == "jpeg"))]
+    ros = ["--ros-args", *(word for parameter in parameters for word in ("-p", parameter))]
+    command = [sys.executable, str(HERE / "timed_node.py"), str(folder / "times.json"), answers, *ros]
+    node = subprocess.Popen(command, env=environment, stdout=sys.stderr)
+    command = [sys.executable, __file__, "--camera", str(folder), "--rate", str(args.rate), "--encoding", args.encoding]
+    camera = subprocess.Popen(command, env=environment)
+    try:
+        reader.wait(node)
+        reader.read(WARM_UP_S)
+        reader.ages_ms.clear()
+        start_s, start_cpu_s = time.monotonic(), cpu_s(node.pid)
+        reader.read(args.seconds)
+        span_s = time.monotonic() - start_s
+        cores = (cpu_s(node.pid) - start_cpu_s) / span_s
+        memory = Path(f"/proc/{node.pid}/status").read_text().split("VmHWM:")[1].split()[0]
+    finally:
+        camera.kill()
+        node.terminate()
+        node.wait()
+    times = json.loads((folder / "times.json").read_text())
+    count = len(reader.ages_ms)
+    steps = {name: np.array(values[-count:]) for name, values in times.items()}
+    steps["beside the network"] = steps["whole"] - steps["network"]
+    return {
+        "model": args.model, "network": "runs" if args.network else "played back", "size": args.size,
+        "encoding": args.encoding, "topics": TOPICS[args.topics], "parameters": args.set, "rate_hz": args.rate,
+        "depth_rate_hz": count / span_s, "age_ms": percentiles(np.array(reader.ages_ms)), "cpu_cores": cores,
+        "peak_memory_mb": int(memory) / 1024, "steps_ms": {
+            name: percentiles(values[:, 0]) | {"cpu_p50": round(float(np.median(values[:, 1])), 3)}
+            for name, values in steps.items()
+        },
+    }  # fmt: skip
+
+
+def percentiles(values: np.ndarray) -> dict[str, float]:
+    """p50, p95 and p99."""
+    return {f"p{p}": round(float(np.percentile(values, p)), 3) for p in (50, 95, 99)}
+
+
+def tell(report: dict[str, Any]) -> None:
+    """As a table."""
+    print(
+        f"{report['model']} ({report['network']}), {report['size']} {report['encoding']} at {report['rate_hz']:g} Hz\n"
+        f"depth {report['depth_rate_hz']:.1f} Hz, {report['cpu_cores']:.2f} cores, {report['peak_memory_mb']:.0f} MB\n"
+        f"{'ms':<28}{'p50':>9}{'p95':>9}{'p99':>9}{'CPU p50':>9}"
+    )
+    for name, row in (report["steps_ms"] | {"age": report["age_ms"]}).items():
+        print(f"{name:<28}" + "".join(f"{value:>9.2f}" for value in row.values()))
 
 
 def main() -> None:
-    """Print the table."""
-    checkpoint, frames = (*sys.argv[1:], *("unet", "30")[len(sys.argv) - 1 :])
-    use_profile()
-    rclpy.init()
-    node = LifecycleNode("node_cost")
-    node.declare_parameter("preview_range", 10.0)
-    outputs = [output(node, 5) for output in OUTPUTS]
-    node.trigger_configure()
-    node.trigger_activate()
-    environment = {k: v for k, v in os.environ.items() if k != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
-    listener = subprocess.Popen([sys.executable, __file__, "subscribe"], env=environment)
-    try:
-        while not all(output.is_wanted() for output in outputs):
-            time.sleep(0.1)
-        watch = measure(int(frames), DepthPredictor.from_checkpoint(checkpoint), outputs)
-    finally:
-        listener.terminate()
-        listener.wait()
-        node.destroy_node()
-        rclpy.shutdown()
-    print(f"{frames} frames of {WIDTH}x{HEIGHT}, {checkpoint}\n{'':28}{'CPU ms':>8}{'of network':>12}")
-    network_ms = watch.median_ms("network")
-    for name in watch.times_ms:
-        print(f"{name:<28}{watch.median_ms(name):>8.2f}{watch.median_ms(name) / network_ms:>12.1%}")
-    four = ["rgb8 to frame", "depth/image", "depth/camera_info", "rgb/image", "rgb/camera_info"]
-    own_ms = sum(watch.median_ms(name) for name in four)
-    print(f"{'the four RGB-D topics':<28}{own_ms:>8.2f}{own_ms / network_ms:>12.1%}")
+    """Measure, or be the camera."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="unet")
+    parser.add_argument("--network", action="store_true", help="run the network")
+    parser.add_argument("--size", default="640x480", help="of the camera's images (default: %(default)s)")
+    parser.add_argument("--encoding", default="rgb8", choices=("rgb8", "bgr8", "yuyv", "mono8", "jpeg"))
+    parser.add_argument("--topics", default="depth", choices=TOPICS, help="that are read (default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=30.0, metavar="HZ")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME:=VALUE", help="parameters of the node")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--camera", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.camera:
+        return play(args.camera, args.rate, args.encoding)
+    with tempfile.TemporaryDirectory() as folder:
+        report = measure(args, Path(folder))
+    print(json.dumps(report, indent=2)) if args.json else tell(report)
+    return None
 
 
 if __name__ == "__main__":
-    subscribe() if sys.argv[1:] == ["subscribe"] else main()
+    main()

@@ -44,7 +44,7 @@ class Model:
         from depth_models.predictor import DepthPredictor
 
         p = parameters
-        model = cls(DepthPredictor.from_checkpoint(p.checkpoint, p.device, p.backend, p.precision))
+        model = cls(DepthPredictor.from_checkpoint(p.checkpoint, p.device, p.backend, p.precision, p.threads or None))
         keep_freed_memory()  # of images; not before, as loading frees more than is used ever again
         return model
 

@@ -77,6 +77,12 @@ class NodeParameters:
         "auto is fp16 on a GPU and fp32 on a CPU; int8 is calibrated when a model is new to the machine.",
         choices=("auto", *PRECISIONS),
     )
+    threads: int = _parameter(
+        0,
+        "CPU threads that the network runs on at most; 0 leaves it to the back-end, a thread a core.",
+        low=0,
+        high=1024,
+    )
     depth_encoding: str = _parameter(
         "32FC1",
         "32FC1 is metres with NaN for invalid, 16UC1 is millimetres with 0 for invalid.",

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from depth_estimation_ros.model import Model, ModelError
 from depth_estimation_ros.parameters import validate
 from depth_models import DepthModelsError
+from depth_models.backends import BACKENDS
 from depth_models.types import Depth
 
 RGB = np.zeros((2, 3, 3), np.uint8)
@@ -82,3 +84,19 @@ def test_the_parameters_reach_the_predictor(weights):
     model = Model.load(validate({"weights": weights, "device": "cpu", "backend": "torch", "precision": "bf16"}))
     facts = model.description()
     assert (facts["backend"], facts["precision"], facts["device"]) == ("torch", "bf16", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("backend", "threads_of"),
+    [
+        ("torch", lambda backend: torch.get_num_threads()),
+        ("onnxruntime", lambda backend: backend._session.get_session_options().intra_op_num_threads),
+        ("openvino", lambda backend: backend._request(1).get_compiled_model().get_property("INFERENCE_NUM_THREADS")),
+    ],
+)
+def test_threads_bounds_those_of_every_backend_on_a_cpu(backend, threads_of, weights):
+    if not BACKENDS[backend].is_installed():
+        pytest.skip(f"{backend} is not installed")
+    torch.set_num_threads(2)
+    model = Model.load(validate({"weights": weights, "device": "cpu", "backend": backend, "threads": 1}))
+    assert threads_of(model._predictor._backend) == 1
