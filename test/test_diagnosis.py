@@ -3,65 +3,24 @@
 from dataclasses import replace
 
 import pytest
-
-from depth_estimation_ros.doctor.diagnosis import diagnose
-from depth_estimation_ros.doctor.observations import (
-    Consumer,
-    DepthSeen,
-    Endpoint,
-    ImageSeen,
-    InfoSeen,
-    Observations,
-    Qos,
+from watched_graph import (
+    CAMERA,
+    ENDS,
+    HEALTHY,
+    MAKERS,
+    NODE,
+    PERIOD_S,
+    SLAM,
+    all_of,
+    depth,
+    diagnosed,
+    found,
+    image,
+    info,
 )
 
-IMAGE, COMPRESSED, INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
-NODE, CAMERA, SLAM = "/depth_estimator", "/camera", "/slam"
-PERIOD_S, LATENCY_S = 0.1, 0.04
-ENDS = {
-    "image": Endpoint(CAMERA, "/image", IMAGE, Qos("best_effort")),
-    "info": Endpoint(CAMERA, "/info", INFO, Qos("best_effort")),
-    "depth": Endpoint(NODE, "/depth/image", IMAGE),
-}
-READS = {
-    "image": Endpoint(NODE, "/image", IMAGE, Qos("best_effort")),
-    "info": Endpoint(NODE, "/info", INFO, Qos("best_effort")),
-    "depth": Endpoint(SLAM, "/depth/image", IMAGE),
-}
-
-
-def image(number, **changes):
-    seen = ImageSeen(number, 50 + number * PERIOD_S, "optical", 64, 48, 64 * 48 * 3)
-    return replace(seen, **changes)
-
-
-def info(number, **changes):
-    return replace(InfoSeen(number, 50 + number * PERIOD_S, "optical", ((64, 48),), True, False), **changes)
-
-
-def depth(number, **changes):
-    return replace(DepthSeen(number, 50 + number * PERIOD_S + LATENCY_S, "32FC1", 2.5), **changes)
-
-
-MAKERS = {"images": image, "infos": info, "depths": depth}
-HEALTHY = Observations(
-    duration_s=3.0, node=NODE, image_topic="/image", camera_info_topic="/info", depth_topic="/depth/image",
-    publishers=tuple(ENDS.values()), subscribers=tuple(READS.values()), images=tuple(map(image, range(30))),
-    infos=tuple(map(info, range(30))), depths=tuple(map(depth, range(29))), segments_bytes=(70_000_000,),
-)  # fmt: skip
-
-
-def diagnosed(**changes):
-    return diagnose(replace(HEALTHY, **changes))
-
-
-def found(**changes):
-    (finding,) = diagnosed(**changes)
-    return finding.name, f"{finding.what}; {finding.fix}"
-
-
-def all_of(make, count=30, **changes):
-    return tuple(make(number, **changes) for number in range(count))
+from depth_estimation_ros.doctor.diagnosis import diagnose
+from depth_estimation_ros.doctor.observations import Consumer, Observations
 
 
 def test_a_graph_on_which_all_is_well_has_no_finding():
@@ -74,75 +33,6 @@ def test_an_empty_graph_lacks_a_node_and_publishers_and_nothing_else():
     empty = Observations(3.0, None, "/image", "/info", "/depth/image")
     assert [finding.name for finding in diagnose(empty)] == ["no node", "no publisher", "no publisher"]
     assert (empty.image_rate, empty.latency_s) == (0.0, None)
-
-
-@pytest.mark.parametrize("clock", [(), (Endpoint(NODE, "/clock", "rosgraph_msgs/msg/Clock"),)])
-def test_a_node_that_subscribes_to_no_image_is_not_configured(clock):
-    name, text = found(subscribers=(READS["depth"], *clock), depths=all_of(depth))
-    assert name == "not configured"
-    assert f"ros2 lifecycle set {NODE} configure" in text
-
-
-def test_images_that_nobody_publishes_are_named_with_those_that_are():
-    name, text = found(
-        publishers=(replace(ENDS["image"], topic="/cam/image_raw"), ENDS["info"], ENDS["depth"]), images=()
-    )
-    assert name == "no publisher"
-    assert "nobody publishes /image" in text
-    assert "/cam/image_raw has publishers: launch with image:=/cam/image_raw" in text
-
-
-def test_a_missing_camera_info_makes_the_metres_wrong():
-    name, text = found(publishers=(ENDS["image"], ENDS["depth"]), infos=())
-    assert name == "no publisher"
-    assert "nobody publishes /info (depth then assumes the network's focal length" in text
-
-
-def test_the_nodes_own_images_are_no_camera():
-    _, text = found(publishers=(ENDS["info"], ENDS["depth"]), images=())
-    assert "has publishers" not in text
-
-
-@pytest.mark.parametrize(
-    ("offered", "requested", "policy", "values"),
-    [
-        (Qos("best_effort"), Qos("reliable"), "reliability", ("best_effort", "reliable")),
-        (Qos(), Qos(durability="transient_local"), "durability", ("volatile", "transient_local")),
-        (Qos(), Qos(deadline_s=0.5), "deadline", ("inf", "0.5")),
-        (Qos(deadline_s=0.6), Qos(deadline_s=0.5), "deadline", ("0.6", "0.5")),
-        (Qos(), Qos(liveliness="manual_by_topic"), "liveliness", ("automatic", "manual_by_topic")),
-    ],
-)
-def test_quality_of_service_that_cannot_match_names_both_sides(offered, requested, policy, values):
-    publishers = (ENDS["image"], ENDS["info"], replace(ENDS["depth"], qos=offered))
-    subscribers = (READS["image"], READS["info"], replace(READS["depth"], qos=requested))
-    name, text = found(publishers=publishers, subscribers=subscribers)
-    assert name == "qos"
-    assert f"/depth/image: {NODE} offers {policy} {values[0]} and {SLAM} requests {values[1]}" in text
-    assert f"set {policy} of {SLAM} to {values[0]}" in text
-
-
-@pytest.mark.parametrize(
-    ("offered", "requested"),
-    [
-        (Qos("reliable"), Qos("best_effort")),
-        (Qos(durability="transient_local"), Qos()),
-        (Qos(deadline_s=0.5), Qos()),
-        (Qos(deadline_s=0.5), Qos(deadline_s=0.5)),
-        (Qos(liveliness="manual_by_topic"), Qos()),
-        (Qos("best_effort"), Qos("best_effort")),
-    ],
-)
-def test_quality_of_service_that_is_more_than_was_requested_matches(offered, requested):
-    publishers = (ENDS["image"], ENDS["info"], replace(ENDS["depth"], qos=offered))
-    subscribers = (READS["image"], READS["info"], replace(READS["depth"], qos=requested))
-    assert diagnosed(publishers=publishers, subscribers=subscribers) == []
-
-
-def test_two_types_on_one_topic_are_named():
-    name, text = found(subscribers=(replace(READS["image"], type=COMPRESSED), READS["info"], READS["depth"]))
-    assert name == "type"
-    assert f"{CAMERA} publishes {IMAGE} and {NODE} expects {COMPRESSED}" in text
 
 
 def test_a_camera_that_sends_nothing_is_silent():
