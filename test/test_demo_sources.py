@@ -5,9 +5,9 @@ import re
 import cv2
 import numpy as np
 import pytest
+from bag_files import camera_info, compressed, image, write_bag
 from PIL import Image as PillowImage
-from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
+from rosbags.rosbag2 import StoragePlugin
 
 from depth_estimation_ros.demo.room import RoomTour
 from depth_estimation_ros.demo.sources import LONGEST_SIDE_PX, open_source
@@ -54,57 +54,13 @@ def test_a_video_of_thirty_frames_a_second_gives_every_third(tmp_path):
     assert np.abs(frames - expected[:, None, None]).max() <= 4  # JPEG
 
 
-STORE = get_typestore(Stores.ROS2_HUMBLE)
-TYPES = STORE.types
-
-
-def header(number):
-    stamp = TYPES["builtin_interfaces/msg/Time"](sec=number, nanosec=0)
-    return TYPES["std_msgs/msg/Header"](stamp=stamp, frame_id="camera")
-
-
-def image(encoding, pixels):
-    height, width = pixels.shape[:2]
-    data = np.ascontiguousarray(pixels).view(np.uint8).ravel()
-    return TYPES["sensor_msgs/msg/Image"](
-        header=header(0), height=height, width=width, encoding=encoding, is_bigendian=0,
-        step=data.size // height, data=data,
-    )  # fmt: skip
-
-
-def compressed(pixels, kind="png"):
-    data = cv2.imencode(".png", pixels[..., ::-1])[1].ravel()
-    return TYPES["sensor_msgs/msg/CompressedImage"](header=header(0), format=kind, data=data)
-
-
-def camera_info(width, height):
-    roi = TYPES["sensor_msgs/msg/RegionOfInterest"](x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
-    return TYPES["sensor_msgs/msg/CameraInfo"](
-        header=header(0), height=height, width=width, distortion_model="plumb_bob", d=np.array([0.1, 0.2, 0, 0, 0]),
-        k=np.array([60.0, 0, 31.5, 0, 62, 23.5, 0, 0, 1]), r=np.eye(3).ravel(),
-        p=np.array([60.0, 0, 31.5, 0, 0, 62, 23.5, 0, 0, 0, 1, 0]), binning_x=0, binning_y=0, roi=roi,
-    )  # fmt: skip
-
-
-def write_bag(path, messages, plugin=StoragePlugin.SQLITE3):
-    """Messages are (topic, seconds, message)."""
-    with Writer(path, version=9, storage_plugin=plugin) as writer:
-        connections = {}
-        for topic, seconds, message in messages:
-            if topic not in connections:
-                connections[topic] = writer.add_connection(topic, message.__msgtype__, typestore=STORE)
-            data = STORE.serialize_cdr(message, message.__msgtype__)
-            writer.write(connections[topic], 1_000_000_000 + round(seconds * 1e9), data)
-    return path
-
-
 @pytest.mark.parametrize(("plugin", "suffix"), [(StoragePlugin.SQLITE3, ".db3"), (StoragePlugin.MCAP, ".mcap")])
 def test_a_bag_is_its_first_colour_topic_in_real_time_with_the_camera_info_beside_it(tmp_path, plugin, suffix):
-    depth = image("16UC1", np.full((24, 32), 1000, np.uint16))
-    messages = [("/a/depth", 0.0, depth), ("/camera/camera_info", 0.0, camera_info(64, 48))]
-    messages += [("/camera/image", 0.05 * n, image("bgr8", RGBS[n % 3][..., ::-1])) for n in range(6)]  # 20 Hz
-    messages += [("/other/image", 0.05 * n, image("rgb8", RGBS[0] * 0)) for n in range(6)]
-    messages += [("/other/camera_info", 0.0, camera_info(32, 24))]
+    depth = image(0, np.full((24, 32), 1000, np.uint16), "16UC1")
+    messages = [("/a/depth", 0.0, depth), ("/camera/camera_info", 0.0, camera_info(0, 64, 48))]
+    messages += [("/camera/image", 0.05 * n, image(0, RGBS[n % 3])) for n in range(6)]  # 20 Hz
+    messages += [("/other/image", 0.05 * n, image(0, RGBS[0] * 0, "rgb8")) for n in range(6)]
+    messages += [("/other/camera_info", 0.0, camera_info(0, 32, 24))]
     bag = write_bag(tmp_path / "bag", messages, plugin)
     for path in (bag, next(bag.glob(f"*{suffix}"))):
         frames = list(open_source(path).frames())
@@ -116,17 +72,20 @@ def test_a_bag_is_its_first_colour_topic_in_real_time_with_the_camera_info_besid
 
 
 def test_a_bag_may_hold_compressed_images_and_no_camera_info(tmp_path):
-    messages = [("/depth/compressedDepth", 0.0, compressed(RGBS[0] * 0))]
+    messages = [("/depth/compressedDepth", 0.0, compressed(0, RGBS[0] * 0))]
     messages[0][2].data = np.arange(40, dtype=np.uint8)
-    messages += [("/camera/image/compressed", 0.5 * n, compressed(RGBS[n])) for n in range(3)]
+    messages += [("/camera/image/compressed", 0.5 * n, compressed(0, RGBS[n])) for n in range(3)]
     frames = list(open_source(write_bag(tmp_path / "bag", messages)).frames())
     np.testing.assert_array_equal([frame.rgb for frame in frames], RGBS)
     assert frames[0].calibration is None
 
 
 def test_a_bags_camera_info_that_does_not_fit_its_images_is_left_out(tmp_path):
-    messages = [("/camera/camera_info", 0.0, camera_info(64, 24)), ("/camera/image", 0.1, image("rgb8", RGBS[0]))]
-    messages += [("/camera/camera_info", 0.2, camera_info(64, 48)), ("/camera/image", 0.3, image("rgb8", RGBS[1]))]
+    messages = [("/camera/camera_info", 0.0, camera_info(0, 64, 24)), ("/camera/image", 0.1, image(0, RGBS[0], "rgb8"))]
+    messages += [
+        ("/camera/camera_info", 0.2, camera_info(0, 64, 48)),
+        ("/camera/image", 0.3, image(0, RGBS[1], "rgb8")),
+    ]
     without, fitting = open_source(write_bag(tmp_path / "bag", messages)).frames()
     np.testing.assert_array_equal(without.rgb, RGBS[0])
     assert without.calibration is None
@@ -156,7 +115,7 @@ def bag_with_metadata(content):
 
 
 def truncated_bag(path):
-    bag = write_bag(path / "bag", [("/image", 0.0, image("rgb8", RGBS[0]))], StoragePlugin.MCAP)
+    bag = write_bag(path / "bag", [("/image", 0.0, image(0, RGBS[0], "rgb8"))], StoragePlugin.MCAP)
     (file,) = bag.glob("*.mcap")
     file.write_bytes(file.read_bytes()[:1000])
     return bag
@@ -177,11 +136,11 @@ def truncated_bag(path):
         (bag_with_metadata(b""), "cannot be read as a rosbag2"),
         (truncated_bag, "cannot be read as a rosbag2"),
         (
-            lambda path: write_bag(path / "bag", [("/camera_info", 0.0, camera_info(4, 4))]),
+            lambda path: write_bag(path / "bag", [("/camera_info", 0.0, camera_info(0, 4, 4))]),
             "no colour image topic in this bag .its topics are /camera_info",
         ),
         (
-            lambda path: write_bag(path / "bag", [("/d", 0.0, image("32FC1", np.ones((2, 2), np.float32)))]),
+            lambda path: write_bag(path / "bag", [("/d", 0.0, image(0, np.ones((2, 2), np.float32), "32FC1"))]),
             "no colour image topic in this bag ./d: image of encoding '32FC1'",
         ),
     ],
