@@ -65,6 +65,16 @@ def test_pairs_without_folders_of_scenes_are_one_scene(tmp_path):
     assert open_source(tmp_path / "flat").scenes == ["flat"]
 
 
+def test_a_suffix_in_capitals_is_the_same_suffix(pairs):
+    before = [open_source(pairs)[i].depth for i in range(3)]
+    for path in list((pairs / "depth").rglob("*.*")):
+        path.rename(path.with_suffix(path.suffix.upper()))
+    np.testing.assert_array_equal([open_source(pairs)[i].depth for i in range(3)], before)
+    card(pairs, depth_units_per_m=None)
+    with pytest.raises(DepthModelsError, match="no depth_units_per_m"):
+        open_source(pairs)
+
+
 def test_a_scenes_type_is_its_name_without_its_number():
     names = {"kitchen_0004": "kitchen", "living_room_0001b": "living_room", "desk": "desk"}
     assert {name: scene_type(name) for name in names} == names

@@ -49,7 +49,7 @@ class PairFolder:
         self._intrinsics = [float(card[name]) for name in _INTRINSICS]
         self._units_per_m = card.get("depth_units_per_m")
         self._pairs = _pairs(self.path)
-        if self._units_per_m is None and (images := [d for _, d in self._pairs if d.suffix == ".png"]):
+        if self._units_per_m is None and (images := [d for _, d in self._pairs if not _is_array(d)]):
             raise DepthModelsError(f"{self.path / CARD}: no depth_units_per_m, which {images[0]} needs")
         self.scenes = [self._scene(picture) for picture, _ in self._pairs]
         self.scene_types = [scene_type(scene) for scene in self.scenes]
@@ -102,20 +102,25 @@ def read_depth(path: Path, units_per_m: float | None) -> np.ndarray:
     from PIL import Image
 
     try:
-        if path.suffix == ".npy":
+        if _is_array(path):
             array = np.load(path)
         else:
             with Image.open(path) as image:
                 array = np.asarray(image)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise DepthModelsError(f"{path}: cannot be read as depth ({error}); is it damaged?") from error
-    right = np.issubdtype(array.dtype, np.floating) if path.suffix == ".npy" else array.dtype in (np.uint16, np.int32)
+    right = np.issubdtype(array.dtype, np.floating) if _is_array(path) else array.dtype in (np.uint16, np.int32)
     if array.ndim != 2 or not right:
         raise DepthModelsError(
             f"{path}: {array.dtype} of {array.shape}; expected one channel of 16 bit (.png), or of floating point in "
             "metres (.npy)"
         )
-    return array.astype(np.float32) / np.float32(1 if path.suffix == ".npy" else units_per_m)
+    return array.astype(np.float32) / np.float32(1 if _is_array(path) else units_per_m)
+
+
+def _is_array(path: Path) -> bool:
+    """Whether a depth file is in metres; else it is an image, in units."""
+    return path.suffix.lower() == ".npy"
 
 
 def scene_type(scene: str) -> str:
