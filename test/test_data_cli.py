@@ -90,6 +90,7 @@ def test_check_names_every_defect_of_a_file(capsys, tmp_path):
         (lambda p: p.write_bytes(b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(512)), "it is of MATLAB v7 or older"),
         (lambda p: h5py.File(p, "a").pop("depths"), "depths: missing"),
         (lambda p: h5py.File(p, "a").pop("images"), "images: missing"),
+        (lambda p: write_mat(p, **nyu_arrays(0)), "images: no frame"),
         (lambda p: h5py.File(p, "a").pop("intrinsics"), "no intrinsics, and frames of 8x12 are not NYUv2's 480x640"),
     ],
 )

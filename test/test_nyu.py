@@ -89,6 +89,7 @@ def damaged(path, change):
         (lambda p: p.write_bytes(b"") or p, "cut short"),
         (lambda p: p.write_bytes(b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(512)) and p, "save it with .*-v7.3"),
         (lambda p: p.with_name("absent.mat"), "no such data file"),
+        (lambda p: write_mat(p, **nyu_arrays(0)), "no frame"),
     ],
 )
 def test_a_damaged_file_is_refused_by_name_and_reason(path, damage, reason):

@@ -79,6 +79,8 @@ def _check_file(path: Path, progress: Progress) -> list[str]:
     shape = file["images"].shape
     if len(shape) != 4 or shape[1] != 3 or file["images"].dtype != np.uint8:
         return [*defects, f"images: {file['images'].dtype} of {shape}, expected uint8 of (N, 3, W, H)"]
+    if not shape[0]:
+        return [*defects, "images: no frame"]
     arrays = ["images"]
     for name in (name for name in TRUTHS if name not in missing):
         if file[name].shape != (shape[0], *shape[2:]) or file[name].dtype.kind != "f":

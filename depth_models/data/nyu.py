@@ -43,7 +43,8 @@ class NyuFile:
         description: what the file says of itself, for a training record: its name, frames, and generator if any.
 
     Raises:
-        DepthModelsError: no such file; not HDF5, or truncated; arrays missing or of a shape that does not fit.
+        DepthModelsError: no such file; not HDF5, or truncated; no frame; arrays missing or of a shape that does not
+            fit.
     """
 
     def __init__(self, path: str | Path, depth: str = "depths") -> None:
@@ -60,6 +61,8 @@ class NyuFile:
                 "(N, 3, W, H) and (N, W, H), as MATLAB stores them"
             )
         frames, _, width, height = shape
+        if not frames:
+            raise DepthModelsError(f"{path}: has no frame; was what wrote it stopped?")
         self.size = (height, width)
         self.scenes, self.scene_types = read_strings(file, "scenes"), read_strings(file, "sceneTypes")
         if len(self.scenes) != frames or len(self.scene_types) != frames:
