@@ -9,18 +9,22 @@ played back, so that what is seen is all the rest; with --network it runs.
 A row is milliseconds of a step in the node: wall time, and in the last column CPU time of the thread, which other work
 on the machine disturbs less. A topic's row is making its message and publishing it, and "beside the network" is all of
 the worker's work on an image but the network. Age is from the image's stamp, which it gets when it is sent, to the
-reader's callback. Cores and memory are of the node's process.
+reader's callback. The first depth is timed from the start of the node's process, while the camera is running already.
+Cores and memory are of the node's process.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,7 @@ import cv2
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from timed_node import picture_key
 
@@ -47,7 +52,8 @@ TOPICS = {
     "points": ("depth/image", "depth/camera_info", "depth/points"),
     "all": tuple(output.topic for output in OUTPUTS),
 }
-PATIENCE_S, WARM_UP_S = 200.0, 3.0
+STEPS = 40  # of the walk
+PATIENCE_S, WARM_UP_S = 200.0, 2.0
 TICKS_PER_S, PAGE_MB = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -55,7 +61,8 @@ def walk(width: int, height: int) -> tuple[list[np.ndarray], np.ndarray]:
     """The pictures, (height, width, 3) uint8 each, and (3, 3) K of its camera."""
     tour = RoomTour()
     tour.render(tour.missing())
-    frames = list(tour.frames())
+    frames = list(islice(tour.frames(), STEPS))
+    frames += frames[-2:0:-1]  # and back
     k = np.reshape(frames[0].calibration.k, (3, 3)) * (width / frames[0].rgb.shape[1])  # type: ignore[union-attr]
     k[:2, 2], k[2, 2] = ((width - 1) / 2, (height - 1) / 2), 1
     return [cv2.resize(f.rgb, (width, height), interpolation=cv2.INTER_CUBIC) for f in frames], k
@@ -76,7 +83,7 @@ def image_message(rgb: np.ndarray, encoding: str) -> Any:
 def play(folder: Path, rate_hz: float, encoding: str) -> None:
     """The camera's process: publishes until it is ended."""
     use_profile()
-    rclpy.init()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("camera")
     k = np.load(folder / "k.npy")
     messages = [image_message(rgb, encoding) for rgb in np.load(folder / "pictures.npy", mmap_mode="r")]
@@ -116,6 +123,7 @@ class Reader:
         rclpy.init()
         self.node = rclpy.create_node("reader")
         self.ages_ms: list[float] = []
+        self.first_s = math.nan  # monotonic time of the first depth
         kinds = {output.topic: output.message_type for output in OUTPUTS}
         for topic in topics:
             take = self._note if topic == "depth/image" else lambda message: None
@@ -124,6 +132,8 @@ class Reader:
         self._executor.add_node(self.node)
 
     def _note(self, message: Image) -> None:
+        if math.isnan(self.first_s):
+            self.first_s = time.monotonic()
         stamp = message.header.stamp
         self.ages_ms.append(time.time() * 1e3 - stamp.sec * 1e3 - stamp.nanosec / 1e6)
 
@@ -133,13 +143,13 @@ class Reader:
         while (left_s := end_s - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left_s)
 
-    def wait(self, node: subprocess.Popen) -> None:
-        """Until depth comes."""
+    def wait(self, condition: Callable[[], bool], process: subprocess.Popen) -> None:
+        """Until something is so, while the process runs."""
         end_s = time.monotonic() + PATIENCE_S
-        while not self.ages_ms:
-            if node.poll() is not None or time.monotonic() > end_s:
-                raise SystemExit("the node gives no depth; see its log above")
-            self.read(0.2)
+        while not condition():
+            if process.poll() is not None or time.monotonic() > end_s:
+                raise SystemExit("there is no depth; see the log above")
+            self.read(0.1)
 
 
 def cpu_s(pid: int) -> float:
@@ -148,51 +158,60 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
-def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Run the three processes and report."""
+def prepare(args: argparse.Namespace, folder: Path) -> str:
+    """Write what camera and node read; returns the path of the network's answers, '' where it runs."""
     width, height = map(int, args.size.split("x"))
     shown, k = walk(width, height)
     np.save(folder / "pictures.npy", np.stack(shown))
     np.save(folder / "k.npy", k)
-    answers = ""
-    if not args.network:
-        answers = str(folder / "answers.npz")
-        write_answers(Path(answers), shown, DepthPredictor.from_checkpoint(args.model, "cpu"))
-    del shown
-    reader = Reader(TOPICS[args.topics])
+    if args.network:
+        return ""
+    write_answers(folder / "answers.npz", shown, DepthPredictor.from_checkpoint(args.model, "cpu"))
+    return str(folder / "answers.npz")
+
+
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the three processes and report."""
+    answers, reader = prepare(args, folder), Reader(TOPICS[args.topics])
     environment = {name: value for name, value in os.environ.items() if name != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
+    command = [sys.executable, __file__, "--camera", str(folder), "--rate", str(args.rate), "--encoding", args.encoding]
+    camera = subprocess.Popen(command, env=environment)
+    reader.wait(lambda: reader.node.count_publishers("camera_info") > 0, camera)
     parameters = [f"model:={args.model}", *args.set, *(["image_transport:=compressed"] * (args.encoding == "jpeg"))]
     ros = ["--ros-args", *(word for parameter in parameters for word in ("-p", parameter))]
     command = [sys.executable, str(HERE / "timed_node.py"), str(folder / "times.json"), answers, *ros]
+    begin_s = time.monotonic()
     node = subprocess.Popen(command, env=environment, stdout=sys.stderr)
-    command = [sys.executable, __file__, "--camera", str(folder), "--rate", str(args.rate), "--encoding", args.encoding]
-    camera = subprocess.Popen(command, env=environment)
     try:
-        reader.wait(node)
+        reader.wait(lambda: bool(reader.ages_ms), node)
         reader.read(WARM_UP_S)
         reader.ages_ms.clear()
         start_s, start_cpu_s = time.monotonic(), cpu_s(node.pid)
         reader.read(args.seconds)
-        span_s = time.monotonic() - start_s
-        cores = (cpu_s(node.pid) - start_cpu_s) / span_s
-        memory = Path(f"/proc/{node.pid}/status").read_text().split("VmHWM:")[1].split()[0]
+        span_s, span_cpu_s = time.monotonic() - start_s, cpu_s(node.pid) - start_cpu_s
+        memory_kb = int(Path(f"/proc/{node.pid}/status").read_text().split("VmHWM:")[1].split()[0])
     finally:
-        camera.kill()
-        node.terminate()
-        node.wait()
-    times = json.loads((folder / "times.json").read_text())
-    count = len(reader.ages_ms)
+        for process in (camera, node):
+            process.terminate()
+            process.wait()
+    return {
+        "model": args.model, "network": "played back" if answers else "runs", "size": args.size,
+        "encoding": args.encoding, "topics": TOPICS[args.topics], "parameters": args.set, "rate_hz": args.rate,
+        "first_depth_s": reader.first_s - begin_s, "depth_rate_hz": len(reader.ages_ms) / span_s,
+        "cores": span_cpu_s / span_s, "peak_memory_mb": memory_kb / 1024,
+        "age_ms": percentiles(np.array(reader.ages_ms)),
+        "steps_ms": steps_ms(json.loads((folder / "times.json").read_text()), len(reader.ages_ms)),
+    }  # fmt: skip
+
+
+def steps_ms(times: dict[str, list[list[float]]], count: int) -> dict[str, dict[str, float]]:
+    """Percentiles of the last so many images."""
     steps = {name: np.array(values[-count:]) for name, values in times.items()}
     steps["beside the network"] = steps["whole"] - steps["network"]
     return {
-        "model": args.model, "network": "runs" if args.network else "played back", "size": args.size,
-        "encoding": args.encoding, "topics": TOPICS[args.topics], "parameters": args.set, "rate_hz": args.rate,
-        "depth_rate_hz": count / span_s, "age_ms": percentiles(np.array(reader.ages_ms)), "cpu_cores": cores,
-        "peak_memory_mb": int(memory) / 1024, "steps_ms": {
-            name: percentiles(values[:, 0]) | {"cpu_p50": round(float(np.median(values[:, 1])), 3)}
-            for name, values in steps.items()
-        },
-    }  # fmt: skip
+        name: percentiles(values[:, 0]) | {"cpu_p50": round(float(np.median(values[:, 1])), 3)}
+        for name, values in steps.items()
+    }
 
 
 def percentiles(values: np.ndarray) -> dict[str, float]:
@@ -204,7 +223,8 @@ def tell(report: dict[str, Any]) -> None:
     """As a table."""
     print(
         f"{report['model']} ({report['network']}), {report['size']} {report['encoding']} at {report['rate_hz']:g} Hz\n"
-        f"depth {report['depth_rate_hz']:.1f} Hz, {report['cpu_cores']:.2f} cores, {report['peak_memory_mb']:.0f} MB\n"
+        f"first depth after {report['first_depth_s']:.2f} s, then {report['depth_rate_hz']:.1f} Hz, "
+        f"{report['cores']:.2f} cores, {report['peak_memory_mb']:.0f} MB\n"
         f"{'ms':<28}{'p50':>9}{'p95':>9}{'p99':>9}{'CPU p50':>9}"
     )
     for name, row in (report["steps_ms"] | {"age": report["age_ms"]}).items():
