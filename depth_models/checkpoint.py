@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from depth_models.checkpoint_file import FORMAT, VERSION, StoredTensors, read_file
 from depth_models.errors import DepthModelsError
 from depth_models.files import share_folder, user_folder, written_whole
 from depth_models.preprocess import Preprocess
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from depth_models.networks.registry import DepthNetwork
-
-FORMAT = "depth_models"
-VERSION = 1
-# What a file's description holds.
-_KEYS = {"format": str, "version": int, "network": str, "config": dict, "preprocess": dict, "record": dict}
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class Checkpoint:
         pre, digest = self.preprocess, hashlib.sha256()
         how = [self.network, self.config, [pre.height, pre.width, pre.mean, pre.std]]
         digest.update(json.dumps(how, sort_keys=True).encode())
-        stored = self.tensors.arrays() if isinstance(self.tensors, _StoredTensors) else self.tensors
+        stored = self.tensors.arrays() if isinstance(self.tensors, StoredTensors) else self.tensors
         for name in sorted(stored):
             array = np.ascontiguousarray(np.asarray(stored[name], np.float32))
             digest.update(f"{name} {array.shape}".encode())
@@ -169,55 +165,10 @@ class Checkpoint:
         Raises:
             DepthModelsError: no such file, not safetensors (a pickle, say), truncated, not one of ours, or newer.
         """
-        from safetensors import SafetensorError, safe_open
-
-        path = Path(path)
-        if not path.is_file():
-            raise DepthModelsError(f"{path}: no such checkpoint file")
-        try:
-            file = safe_open(path, framework="np")  # checks that the file is whole
-            metadata = file.metadata() or {}
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
-            raise DepthModelsError(
-                f"{path}: not a complete safetensors file ({error}). Pickled weights (.pth, .pt) are refused because "
-                "loading them can run code; was the download cut short?"
-            ) from error
-        document = _document(path, metadata)
+        document, tensors = read_file(Path(path))
         with _blaming(str(path)):
             preprocess = Preprocess.from_dict(document["preprocess"])
-        return cls(
-            document["network"], document["config"], preprocess, _StoredTensors(file), document["record"], str(path)
-        )
-
-
-class _StoredTensors(Mapping[str, "Tensor"]):
-    """Tensors of an open file, read when first used; a file that takes its place meanwhile changes nothing."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._tensors: dict[str, Tensor] | None = None
-
-    def arrays(self) -> Mapping[str, np.ndarray]:
-        """The same as arrays of the stored type, without torch."""
-        if self._tensors is not None:
-            return {name: tensor.numpy() for name, tensor in self._tensors.items()}
-        return {name: self._file.get_tensor(name) for name in self._file.keys()}  # noqa: SIM118
-
-    def _read(self) -> dict[str, Tensor]:
-        if self._tensors is None:
-            import torch
-
-            self._tensors = {name: torch.from_numpy(array).float() for name, array in self.arrays().items()}
-        return self._tensors
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._read()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
+        return cls(document["network"], document["config"], preprocess, tensors, document["record"], str(path))
 
 
 def _is_counter(name: str) -> bool:
@@ -234,33 +185,6 @@ def _blaming(source: str) -> Iterator[None]:
         raise DepthModelsError(
             f"{source or 'checkpoint'}: {error}. Save it again with the version of the package that trained it"
         ) from error
-
-
-def _document(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    """The file's description, checked."""
-    if FORMAT not in metadata:
-        raise DepthModelsError(
-            f"{path}: a safetensors file without this package's description; it holds tensors, not a checkpoint. "
-            "Checkpoint.save writes one; an encoder's tensors belong into the option encoder_weights"
-        )
-    try:
-        document = json.loads(metadata[FORMAT])
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        document = {}
-    version = document.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise DepthModelsError(
-            f"{path}: format version {version}, and this package reads up to {VERSION}; upgrade depth_estimation_ros"
-        )
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(document.get(key), kind)]
-    if wrong or document["format"] != FORMAT:
-        raise DepthModelsError(
-            f"{path}: the file's description is malformed (at {', '.join(wrong or ['format'])}); "
-            "save it again with depth_models"
-        )
-    return document
 
 
 def bundled() -> dict[str, Path]:

@@ -17,7 +17,7 @@ LAYERS = [
     ["depth_models.enlarging", "depth_models.data.fetching"],
     ["depth_models.data.source"],
     ["depth_models.protocols", "depth_models.structure_metrics", "depth_models.sparsification"],
-    ["depth_models.data.manifest"],
+    ["depth_models.data.manifest", "depth_models.checkpoint_file"],
     ["depth_models.preprocess", "depth_models.losses", "depth_models.visualization", "depth_models.data.splits"],
     ["depth_models.metrics", "depth_models.data.transforms", "depth_models.data.nyu", "depth_models.data.rooms.*"],
     ["depth_models.comparison", "depth_models.data.prepared", "depth_models.data.pairs", "depth_models.data.joined"],
