@@ -206,6 +206,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def steps_ms(times: dict[str, list[list[float]]], count: int) -> dict[str, dict[str, float]]:
     """Percentiles of the last so many images."""
+    count = min(count, len(times["whole"]))
     steps = {name: np.array(values[-count:]) for name, values in times.items()}
     steps["beside the network"] = steps["whole"] - steps["network"]
     return {
