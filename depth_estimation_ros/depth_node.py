@@ -58,7 +58,7 @@ class DepthNode(LifecycleNode):
             validate(values)
         except ParameterError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        fixed = [name for name in values if not SPECS[name].live]
+        fixed = [n for n, value in values.items() if not SPECS[n].live and value != self.get_parameter(n).value]
         if fixed and self._session is not None:
             reason = f"{', '.join(fixed)} is read when the node is configured: call the transition cleanup first"
             return SetParametersResult(successful=False, reason=reason)

@@ -211,7 +211,7 @@ def _checked(name: str, value: Any) -> Any:
     if spec.choices and value not in spec.choices:
         raise ParameterError(f"parameter {name!r} is {value!r}; expected one of {', '.join(spec.choices)}")
     if spec.pattern and not re.fullmatch(spec.pattern, value):
-        raise ParameterError(f"parameter {name!r} is {value!r}; expected {spec.description}")
+        raise ParameterError(f"parameter {name!r} is {value!r}; expected a match of {spec.pattern}. {spec.description}")
     if spec.low is not None and spec.high is not None and not spec.low <= value <= spec.high:  # also catches NaN
         raise ParameterError(f"parameter {name!r} is {value}; expected {spec.low} to {spec.high}. {spec.description}")
     return value

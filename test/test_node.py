@@ -203,6 +203,7 @@ def test_live_parameters_change_at_once_and_others_say_why_not(rig, rgb):
         successful, reason = rig.set_parameter("max_depth", double_value=1e9)
         assert not successful
         assert "max_depth" in reason
+        assert rig.set_parameter("rectify", bool_value=False) == (True, "")  # as it is: what `ros2 param load` sets
         successful, reason = rig.set_parameter("rectify", bool_value=True)
         assert not successful
         assert "cleanup" in reason
