@@ -2,12 +2,15 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from depth_models.experiments import findings, looks, table1
 from depth_models.experiments.curves import Curves, Overfitting, overfitting, read_curves, scatter, spikes
+from depth_models.experiments.numbers import constant_mae
+from depth_models.experiments.plan import Run
 from depth_models.types import Camera, Depth, Sample
 
 CAMERA = Camera(100.0, 100.0, 79.5, 59.5, 160, 120)
@@ -132,6 +135,24 @@ def test_the_corrected_reading_is_the_papers_page():
         assert row.l2 >= row.l1**2
         assert row.smooth_l1 <= row.l2 / 4
     assert table1.corrected(table1.Row(1.0, 1.2, 0.3)) == table1.Row(1.0, 1.2, 0.3)
+
+
+class Bordered(list):
+    """Ten scenes of a frame each, of which 2 m and 4 m deep halves count, and a border of 50 m does not."""
+
+    scenes, content = [f"room_{number:04d}" for number in range(10)], (1, 5, 1, 7)
+
+    def __init__(self):
+        depth = np.full((6, 8), 50, np.float32)
+        depth[1:5, 1:4], depth[1:5, 4:7] = 2, 4
+        super().__init__([Sample(np.zeros((6, 8, 3), np.uint8), depth, depth > 0, CAMERA)] * 10)
+
+
+@pytest.mark.parametrize(("border", "error"), [(False, 1.0), (True, 23.5)])
+def test_the_constants_error_is_of_the_pixels_that_a_run_validates_on(border, error):
+    planned = SimpleNamespace(config=SimpleNamespace(split="scene", border=border))
+    work = SimpleNamespace(source=Bordered(), planned=lambda run: planned, number=lambda name, compute: compute())
+    assert constant_mae(work, Run("unet")) == pytest.approx(error, rel=0.05)
 
 
 def test_the_best_constant_depths_error_is_the_smallest_that_a_search_finds():
