@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def module_files():
 MODULES = dict(module_files())
 
 
+@cache
 def imports(module):
     """Names of all modules that a module imports, wherever in its text."""
     found = set()
