@@ -68,6 +68,29 @@ def run_of(slam, sequence, python, seconds=20.0):
     return slam.runs.run(tools, sequence, Path("groundtruth.txt"), [Path("d.png")] * 4, seconds)
 
 
+@pytest.mark.parametrize(
+    ("pictures", "poses", "reason"),
+    [
+        (1, (0, 1, 2, 3), "of its 1 pictures 1 have a pose"),
+        (4, (), "of its 4 pictures 0 have a pose"),
+        (4, (0, 0, 0, 0), "the camera moves by 0.000 m in all"),
+    ],
+    ids=["one frame", "no poses", "no motion"],
+)
+def test_a_sequence_on_which_no_error_means_anything_is_refused_before_any_run(
+    slam, sequence, tmp_path, capsys, monkeypatch, pictures, poses, reason
+):
+    folder = sequence.frames[0].picture.parent.parent
+    (folder / "rgb.txt").write_text("".join(f"{n / 10} rgb/{n}.png\n" for n in range(pictures)))
+    turns = [f"{n / 10} {x} 0 0 0 0 {math.sin(n)} {math.cos(n)}\n" for n, x in enumerate(poses)]
+    (folder / "groundtruth.txt").write_text("".join(turns or ["9 0 0 0 0 0 0 1\n"]))
+    monkeypatch.setattr(slam.run.environment, "python_of", lambda cache: Path("python"))
+    words = tmp_path / "words.txt"
+    monkeypatch.setattr(sys, "argv", ["run.py", str(folder), "--page", str(tmp_path / "p"), "--vocabulary", str(words)])
+    assert slam.run.main() == 1
+    assert reason in capsys.readouterr().err
+
+
 def test_a_run_that_crashes_hangs_or_loses_track_is_lost_and_has_no_error(slam, sequence, tmp_path):
     crashed = run_of(slam, sequence, program(tmp_path / "a", "echo broken >&2; kill -SEGV $$"))
     assert crashed == {"tracked": 0.0, "lost": "track.py ended with signal 11: broken"}

@@ -76,6 +76,19 @@ def test_a_cut_and_a_covered_lens_begin_anew():
     assert steady.state.resets == 2
 
 
+def test_a_gap_in_time_counts_as_one_second_where_the_scene_is_still_seen():
+    outs = []
+    for gap_s in (1.0, 3600.0):
+        rgb, true = see(pose())
+        steady = SteadyScale()
+        for i in range(5):
+            steady(rgb, true, CAMERA, i / 10)
+        outs.append(np.median(steady(rgb, true * np.float32(1.1), CAMERA, 0.4 + gap_s) / true))
+        assert steady.state.resets == 0
+    assert outs[0] == outs[1]
+    assert 1 < outs[0] < 1.1
+
+
 def test_depth_without_a_valid_pixel_passes_and_the_next_frame_goes_on():
     rgb, true = see(pose())
     steady, nothing = SteadyScale(), np.full_like(true, np.nan)

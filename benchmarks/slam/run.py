@@ -95,6 +95,8 @@ def main() -> int:
         learned = args.vocabulary or vocabulary.rooms_vocabulary(args.cache / "vocabulary.txt")
         tools = runs.Tools(environment.python_of(args.cache), learned)
         folders = args.sequences or rooms(args.cache)
+        for folder in folders:
+            runs.check(PosedSequence(folder))
         checkpoint = find_checkpoint(args.checkpoint)
         results: dict[str, dict[str, list[dict[str, Any]]]] = {}
         with tqdm(total=len(folders) * len(variants.VARIANTS), unit="row") as bar:

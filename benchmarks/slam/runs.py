@@ -13,12 +13,14 @@ import numpy as np
 from PIL import Image
 
 from depth_models.data.posed import PosedSequence
+from depth_models.errors import DepthModelsError
 from depth_models.files import written_whole
 
 HERE = Path(__file__).parent
 UNITS_PER_M = 5000
 PERIOD_S = 0.08  # slower than the camera, so that ORB-SLAM3's mapping keeps up on a machine that does other things
 FEWEST_TRACKED = 0.5  # of the frames; with less, the run counts as lost
+LEAST_PATH_M = 0.1
 _ALIVE = ("OK", "RECENTLY_LOST")  # after any other state ORB-SLAM3 goes on in a new map
 # Chosen for true depth on rooms' paths, as ORB-SLAM3's own for 640x480 leave its map 1.2 times too large at 320x240:
 # features of weaker corners too, and a wider virtual baseline, which is how far it trusts depth against parallax.
@@ -31,6 +33,26 @@ class Tools:
 
     python: Path
     vocabulary: Path
+
+
+def check(sequence: PosedSequence) -> None:
+    """Refuse a sequence on which no run has an error that means anything.
+
+    Raises:
+        DepthModelsError: it has less than two frames with a pose, or the camera stays where it is.
+    """
+    places = np.array([frame.pose[:3, 3] for frame in sequence.frames if frame.pose is not None])
+    if len(places) < 2:
+        raise DepthModelsError(
+            f"{sequence.name}: of its {len(sequence)} pictures {len(places)} have a pose within 20 ms in "
+            "groundtruth.txt; two or more are needed to tell an error"
+        )
+    path_m = float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
+    if path_m < LEAST_PATH_M:
+        raise DepthModelsError(
+            f"{sequence.name}: the camera moves by {path_m:.3f} m in all, and errors are parts of its path; "
+            f"{LEAST_PATH_M} m or more are needed"
+        )
 
 
 def settings(sequence: PosedSequence) -> str:
