@@ -1,5 +1,6 @@
 """ros2 launch depth_estimation_ros depth.launch.py model:=unet image:=/camera/image_raw"""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,7 @@ PARAMETERS = {  # name: (type, the node's default, description)
     "device": (str, "auto", "auto, cpu, cuda or cuda:N"),
     "backend": (str, "auto", "what runs the network, such as torch, openvino or tensorrt; auto measures"),
     "precision": (str, "auto", "auto, fp32, fp16, bf16 or int8"),
+    "threads": (int, 0, "CPU threads that the network runs on at most; 0: one a core"),
     "image_transport": (str, "raw", "raw, or compressed for JPEG or PNG on the topic of `image` + /compressed"),
     "rectify": (bool, False, "true: undistort the image first, as camera_info says"),
     "depth_encoding": (str, "32FC1", "32FC1: metres, NaN invalid; 16UC1: millimetres, 0 invalid"),
@@ -70,9 +72,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 def generate_launch_description() -> LaunchDescription:
     """The arguments, the Fast DDS profile, and the node."""
     texts = dict(ARGUMENTS)
-    for name, (kind, default, text) in PARAMETERS.items():
-        shown = str(default).lower() if kind is bool else default or "none"
-        texts[name] = ("", f"{text} (if not given: as params_file says, else {shown})")
+    for name, (_, default, text) in PARAMETERS.items():
+        texts[name] = ("", f"{text} (if not given: as params_file says, else {json.dumps(default)})")
     arguments = [DeclareLaunchArgument(n, default_value=d, description=text) for n, (d, text) in texts.items()]
     profile = IncludeLaunchDescription(PythonLaunchDescriptionSource(str(HERE / "fastdds.launch.py")))
     return LaunchDescription([*arguments, profile, OpaqueFunction(function=start)])

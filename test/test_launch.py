@@ -1,6 +1,7 @@
 """depth.launch.py and fastdds.launch.py, run against stand-ins; and all launch files with real launch, where it is."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,8 +63,13 @@ def test_arguments_for_parameters_have_the_nodes_types_and_tell_its_defaults(dep
     for name, (kind, default, _) in depth.PARAMETERS.items():
         assert (kind, default) == (type(DEFAULTS[name]), DEFAULTS[name])
         assert name in texts
-    assert "if not given: as params_file says, else unet" in texts["model"]
+    assert 'if not given: as params_file says, else "unet"' in texts["model"]
     assert "else true" in texts["autostart"]
+
+
+def test_the_readme_names_every_argument(depth):
+    _, _, after = (ROOT / "README.md").read_text().partition("\nArguments of the launch file: ")
+    assert set(re.findall(r"`(\w+)`", after.partition("\n\n")[0])) == set(defaults(depth))
 
 
 def test_the_node_is_the_installed_executable_and_only_its_inputs_are_remapped(node):
