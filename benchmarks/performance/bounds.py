@@ -35,6 +35,9 @@ def targets(measured: dict[str, Any]) -> str:
             continue
         for kind, precisions, asked in _asked(case):
             best = _best(case, measured[name], precisions)
+            if best is None:
+                rows.append([case.title, kind, f"{asked:.1f}", "", "", "all are refused"])
+                continue
             verdict = "reached" if best["ratio_to_eager"] >= asked else f"{best['ratio_to_eager'] / asked:.0%} of it"
             way = label(best["backend"], best["precision"], case.bundled)
             rows.append([case.title, kind, f"{asked:.1f}", f"{best['ratio_to_eager']:.2f}", way, verdict])
@@ -67,10 +70,11 @@ def _asked(case: Case) -> list[tuple[str, tuple[str, ...], float]]:
     return [("fp32 or bf16", ("fp32", "bf16"), case.asked[0]), ("int8", ("int8",), case.asked[1])]
 
 
-def _best(case: Case, found: dict[str, Any], precisions: tuple[str, ...]) -> dict[str, Any]:
-    """The fastest row; of trained weights only what the package would run."""
+def _best(case: Case, found: dict[str, Any], precisions: tuple[str, ...]) -> dict[str, Any] | None:
+    """The fastest row; of trained weights only what the package would run, None where it would run none."""
     rows = [row for row in found["rows"] if row["precision"] in precisions]
-    return max((r for r in rows if not (case.bundled and FREE in r["backend"])), key=lambda row: row["ratio_to_eager"])
+    rows = [row for row in rows if not (case.bundled and FREE in row["backend"])]
+    return max(rows, key=lambda row: row["ratio_to_eager"], default=None)
 
 
 def _openvino(found: dict[str, Any], precision: str) -> dict[str, Any] | None:
@@ -124,8 +128,8 @@ def _reasons(measured: dict[str, Any]) -> str:
     for name in [name for name in CASES if name in measured and CASES[name].asked]:
         case, found = CASES[name], measured[name]
         for kind, precisions, asked in _asked(case):
-            row = _openvino(found, precisions[-1])
-            if row is not None and _best(case, found, precisions)["ratio_to_eager"] < asked:
+            row, best = _openvino(found, precisions[-1]), _best(case, found, precisions)
+            if row is not None and (best is None or best["ratio_to_eager"] < asked):
                 peak = measured["peaks"]["gflops"][row["precision"]]
                 lines.append(f"* {case.title}, {kind}, {asked:.1f} asked: {_reason(case, found, row, asked, peak)}.")
     return "Missed:\n\n" + "\n".join(lines) + "\n" if lines else ""
