@@ -21,6 +21,7 @@ UNITS_PER_M = 5000
 PERIOD_S = 0.08  # slower than the camera, so that ORB-SLAM3's mapping keeps up on a machine that does other things
 FEWEST_TRACKED = 0.5  # of the frames; with less, the run counts as lost
 LEAST_PATH_M = 0.1
+SECONDS_TO_SCORE = 600.0  # it takes a few where the machine has nothing else to do
 _ALIVE = ("OK", "RECENTLY_LOST")  # after any other state ORB-SLAM3 goes on in a new map
 # Chosen for true depth on rooms' paths, as ORB-SLAM3's own for 640x480 leave its map 1.2 times too large at 320x240:
 # features of weaker corners too, and a wider virtual baseline, which is how far it trusts depth against parallax.
@@ -141,7 +142,9 @@ def run(
             return {"tracked": tracked, "lost": f"tracked {tracked:.0%} of the frames in one map"}
         stamps = [frame.stamp_s for frame in sequence.frames][stretch]
         keep_stamps(folder / "trajectory.txt", stamps[0], stamps[-1])
-        printed, reason = _child(tools, folder, "score.py", [str(reference), str(folder / "trajectory.txt")], 60)
+        printed, reason = _child(
+            tools, folder, "score.py", [str(reference), str(folder / "trajectory.txt")], SECONDS_TO_SCORE
+        )
         return {"tracked": tracked, **({"lost": reason} if reason else json.loads(printed))}
 
 
