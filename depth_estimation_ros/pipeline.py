@@ -30,8 +30,7 @@ class DepthFrame:
         encoding: '32FC1' or '16UC1'.
         camera_info: that of `rgb`, its header still the camera's; None where there is none that fits.
         clipped_pixels: how many depths are invalid only since they do not fit 16UC1.
-        relative_sigma: (H, W) float32, standard deviation of the depth as a part of it, larger is worse; None where the
-            model does not tell.
+        predicted: what the model said of `rgb`, before its scale was corrected and anything else made invalid.
     """
 
     image: Any
@@ -39,8 +38,8 @@ class DepthFrame:
     depth: np.ndarray
     encoding: str
     camera_info: Any | None
-    clipped_pixels: int = 0
-    relative_sigma: np.ndarray | None = None
+    clipped_pixels: int
+    predicted: Depth
 
     @property
     def metres(self) -> np.ndarray:
@@ -52,7 +51,8 @@ class DepthFrame:
     @property
     def sigma(self) -> np.ndarray | None:
         """(H, W) float32 metres, standard deviation of `metres`, NaN where that is; None where the model has none."""
-        return None if self.relative_sigma is None else self.relative_sigma * self.metres
+        sigma = self.predicted.sigma_metres
+        return None if sigma is None else sigma / self.predicted.metres * self.metres
 
 
 class Pipeline:
@@ -108,8 +108,6 @@ class Pipeline:
         fx, fy = (focal_length(info) if info is not None else None) or (None, None)
         predicted = self._predictor(rgb, fx=fx, fy=fy)
         metres, sigma = predicted.metres, predicted.sigma_metres
-        if sigma is not None:  # as a part of the depth, which scaling the depth leaves as it is
-            sigma = sigma / metres
         if self._scale is not None:
             metres = self._scale(rgb, metres, info, image.header)
         if seen is not None:
@@ -117,11 +115,11 @@ class Pipeline:
         if edge_filter > 0:
             metres = without_flying_pixels(metres, edge_filter)
         if sigma is not None and max_relative_sigma > 0:
-            metres = np.where(sigma <= max_relative_sigma, metres, np.float32(np.nan))
+            metres = np.where(sigma <= max_relative_sigma * predicted.metres, metres, np.float32(np.nan))
         clipped = 0
         if encoding == "16UC1" and max_depth > _MOST_16UC1_M:
             clipped = int(np.count_nonzero((metres > _MOST_16UC1_M) & (metres <= max_depth)))
-        return DepthFrame(image, rgb, depth_to_image(metres, encoding, max_depth), encoding, info, clipped, sigma)
+        return DepthFrame(image, rgb, depth_to_image(metres, encoding, max_depth), encoding, info, clipped, predicted)
 
     def _fitted(self, camera_info: Any | None, height: int, width: int) -> Any | None:
         if camera_info is None:

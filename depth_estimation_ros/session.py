@@ -145,7 +145,7 @@ class Session:
 
     def _predict(self, image: Any) -> DepthFrame:
         frame = self._pipeline(image, self._inputs.camera_info if self._inputs is not None else None)
-        if frame.relative_sigma is None and self._values.max_relative_sigma > 0:
+        if frame.predicted.sigma_metres is None and self._values.max_relative_sigma > 0:
             self._node.get_logger().warning(f"max_relative_sigma is without effect: {NO_SIGMA}", once=True)
         return frame
 

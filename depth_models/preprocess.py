@@ -235,7 +235,8 @@ class Preprocess:
         raw = np.asarray(depth)[inner]
         with np.errstate(all="ignore"):  # depths of which a calibration makes none become invalid
             canvas = self.calibrated(raw)
-        metres = upsample_depth(canvas, height, width) * np.float32(self.metres_per_output(box, fx, fy))
+        # Scaled while it is small; the product is new memory, whatever the size.
+        metres = upsample_depth(canvas * np.float32(self.metres_per_output(box, fx, fy)), height, width)
         valid = (metres > 0) & (metres < np.inf)
         metres[~valid] = np.nan
         if sigma is None:
