@@ -44,7 +44,7 @@ def test_it_validates_every_epoch_and_logs_every_step(run):
 
 def test_it_learns_that_brightness_is_depth(planes, tmp_path):
     events: list[dict] = []
-    train(config(epochs=10, batch_size=16), planes, tmp_path, events.append)
+    train(config(epochs=8, batch_size=16), planes, tmp_path, events.append)
     assert np.mean([e["loss"] for e in events[-4:]]) < 0.5 * np.mean([e["loss"] for e in events[:4]])
 
 
