@@ -5,8 +5,8 @@ python benchmarks/ablations.py --rooms ROOMS --photoreal SHARDS --few FILE --tes
 
 All runs begin with the same seed, take equally many steps of 8 frames at 64x80, and are tested on frames of rooms
 that none of them saw: every tenth of `--test-rooms`, every second of `--test-photoreal`. `--few` is a small data set to
-fine-tune on, for which `--steps` count 3 / 5. A run that is in FOLDER is not repeated, so that the same command goes
-on; its checkpoint lies there as well, for `depth-models bench`.
+fine-tune the bundled fpn on, at 240x320, with 0.15 of the steps. A run that is in FOLDER is not repeated, so that the
+same command goes on; its checkpoint lies there as well, for light_variants.py and `depth-models bench`.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ class Variant:
 
 
 FULL = unet(LITE0, LITE0, "[256, 128, 64, 32, 16]")
+# The size that the bundled weights were trained at, for which they are worth what they are.
+WHOLE = ("preprocess.height=240", "preprocess.width=320", "preprocess.focal_px=260", "optimisation.warmup_steps=5")
 VARIANTS = [
     Variant("unet-thin"),
     Variant("rooms-only", data=("rooms",)),
@@ -81,10 +83,10 @@ VARIANTS = [
          "augmentation.saturation=0", "augmentation.tint=0", "augmentation.blur_px=0", "augmentation.noise=0"),
     ),
     Variant("no-zoom", (unet(LITE0, LITE0), "augmentation.zoom=1")),
-    Variant("few-from-bundled", ("init=unet", "optimisation.lr=3e-4", "optimisation.encoder_lr=1e-4"),
-            data=("few",), part=0.6),
-    Variant("few-from-imagenet", (), data=("few",), part=0.6),
-    Variant("bundled", ("init=unet",), data=("few",), part=0.0),
+    Variant("few-from-bundled", (*WHOLE, "init=fpn", "optimisation.lr=3e-4", "optimisation.encoder_lr=1e-4"),
+            "fpn_lite0", ("few",), 0.15),
+    Variant("few-from-imagenet", WHOLE, "fpn_lite0", ("few",), 0.15),
+    Variant("bundled", (*WHOLE, "init=fpn"), "fpn_lite0", ("few",), 0.0),
     Variant("unet-full", (FULL,)),
     Variant("unet-resnet18-random", (unet("resnet18"),)),
     Variant("unet-thin-seed-1", (unet(LITE0, LITE0), "seed=1")),
