@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test test-all check format slam-benchmark photoreal clean
+.PHONY: help demo test test-all check format slam-benchmark performance photoreal clean
 help:
 	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet, WEIGHTS=file)"
 	@echo "make test      the fast tests        make test-all  also the slow ones"
 	@echo "make check     lint, format, types   make format    reformat the code"
 	@echo "make slam-benchmark   ORB-SLAM3 on true, network and other depth; renews docs/slam.md (x86-64 Linux, hours on two cores)"
+	@echo "make performance      how fast each network is on each back-end here; renews docs/performance.md (half an hour at first)"
 	@echo "make photoreal photo-realistic rooms by Blender, until Ctrl-C   (OUT=folder, FLATS=number; photoreal/README.md)"
 	@echo "make clean     remove what the targets made"
 
@@ -41,6 +42,9 @@ format: $(STAMP)
 
 slam-benchmark: $(STAMP)
 	$(BIN)/python benchmarks/slam/run.py
+
+performance: $(STAMP)
+	$(BIN)/python benchmarks/performance/run.py
 
 # An environment of its own, outside of this tree: Blender as a module, for Python 3.11 alone.
 PHOTOREAL_ENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/depth_estimation_ros/photoreal
