@@ -83,7 +83,7 @@ def image_message(rgb: np.ndarray, encoding: str) -> Any:
 def play(folder: Path, rate_hz: float, encoding: str) -> None:
     """The camera's process: publishes until it is ended."""
     use_profile()
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("camera")
     k = np.load(folder / "k.npy")
     messages = [image_message(rgb, encoding) for rgb in np.load(folder / "pictures.npy", mmap_mode="r")]
@@ -120,7 +120,7 @@ class Reader:
 
     def __init__(self, topics: tuple[str, ...]) -> None:
         use_profile()
-        rclpy.init()
+        rclpy.init(args=[])
         self.node = rclpy.create_node("reader")
         self.ages_ms: list[float] = []
         self.first_s = math.nan  # monotonic time of the first depth
