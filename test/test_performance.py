@@ -144,6 +144,21 @@ def test_what_the_package_refuses_reaches_no_target_with_trained_weights():
     assert "* baseline, int8, 4.0 asked: 40% of the time go into matrices" in text
 
 
+def test_the_ladder_of_a_gpu_runs_step_by_step_and_names_what_cannot(weights):
+    """Here on the CPU, where half precision is bf16, and where the package's own steps are for GPUs alone."""
+    import gpu_ladder
+    import gpu_page
+
+    found = gpu_ladder.measure(Subject(weights), "cpu", 1, gpu_ladder.RUNGS[:4])
+    assert [row["step"] for row in found["rows"]] == [rung.name for rung in gpu_ladder.RUNGS[:4]]
+    assert found["rows"][0]["ratio"] == 1
+    assert len(found["left_out"]) == len(gpu_ladder.OURS)
+    assert all("device 'cpu'" in reason for reason in found["left_out"].values())
+    text = gpu_page.gpu({"roofline_tflops": 0.5, "networks": {"unet": found | {"gflop": 2 * found["rows"][0]["p50"]}}})
+    assert "| 1.00 | 400.0% |" in text
+    assert gpu_ladder.roofline_tflops("cpu", 64) > 0
+
+
 def test_parts_are_renewed_alone_and_those_of_another_machine_dropped(tmp_path):
     import run
 

@@ -10,7 +10,7 @@ from ways import CASES, FREE, Case
 _TARGETS = """## Targets
 
 What was asked, as ratios to eager PyTorch fp32, batch 1, same threads; *reached* is the fastest of the ways that have
-it. The figures that were asked for come from a trial whose eager PyTorch was slower: see *memory formats* below.
+it. The figures were set when eager PyTorch was not channels-last here, and slower: see *memory formats* below.
 """
 _BOUNDS = """### What bounds them
 
