@@ -10,7 +10,7 @@ help:
 	@echo "make demo      camera -> node -> viewer over real ROS 2; pictures in demo/   (INPUT=folder|image|video|bag, MODEL=unet, WEIGHTS=file)"
 	@echo "make test      the fast tests        make test-all  also the slow ones"
 	@echo "make check     lint, format, types   make format    reformat the code"
-	@echo "make slam-benchmark   ORB-SLAM3 on true, network and other depth; renews docs/slam.md (x86-64 Linux, hours on two cores)"
+	@echo "make slam-benchmark   ORB-SLAM3 on true, network and other depth; renews docs/slam.md (x86-64 Linux; two cores: two hours, or JOBS=4: half an hour)"
 	@echo "make performance      how fast each network is on each back-end here; renews docs/performance.md (half an hour at first)"
 	@echo "make photoreal photo-realistic rooms by Blender, until Ctrl-C   (OUT=folder, FLATS=number; photoreal/README.md)"
 	@echo "make clean     remove what the targets made"
@@ -41,7 +41,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 slam-benchmark: $(STAMP)
-	$(BIN)/python benchmarks/slam/run.py
+	$(BIN)/python benchmarks/slam/run.py --jobs $(or $(JOBS),1)
 
 performance: $(STAMP)
 	$(BIN)/python benchmarks/performance/run.py

@@ -106,7 +106,7 @@ def test_a_run_is_scored_over_the_frames_of_its_longest_map(slam, sequence, tmp_
     settings = cv2.FileStorage(str(tmp_path / "settings.yaml"), cv2.FILE_STORAGE_READ)
     assert settings.getNode("Camera1.fy").real() == 60
     assert settings.getNode("Camera.fps").real() == 10
-    assert settings.getNode("Stereo.b").real() * settings.getNode("Stereo.ThDepth").real() == pytest.approx(4.0)
+    assert settings.getNode("Stereo.b").real() * settings.getNode("Stereo.ThDepth").real() == pytest.approx(2.0)
 
 
 def test_the_longest_map_ends_where_a_new_one_begins(slam):

@@ -23,9 +23,9 @@ FEWEST_TRACKED = 0.5  # of the frames; with less, the run counts as lost
 LEAST_PATH_M = 0.1
 SECONDS_TO_SCORE = 600.0  # it takes a few where the machine has nothing else to do
 _ALIVE = ("OK", "RECENTLY_LOST")  # after any other state ORB-SLAM3 goes on in a new map
-# Chosen for true depth on rooms' paths, as ORB-SLAM3's own for 640x480 leave its map 1.2 times too large at 320x240:
-# features of weaker corners too, and a wider virtual baseline, which is how far it trusts depth against parallax.
-_BASELINE_PX, _FAR_M = 100.0, 4.0
+# How far ORB-SLAM3 trusts a depth against the parallax between frames: its own for the TUM benchmark. With more, the
+# errors of a network's depth shake the pose of every frame. Farther points than `_FAR_M` are triangulated.
+_BASELINE_PX, _FAR_M = 40.0, 2.0
 
 
 @dataclass(frozen=True)
