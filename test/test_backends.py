@@ -138,6 +138,12 @@ def test_bf16_on_a_cpu_without_it_is_refused(small, monkeypatch):
         DepthPredictor(small, "cpu", "openvino", "bf16")
 
 
+def test_openvinos_threads_are_bound_to_no_core(small):
+    pytest.importorskip("openvino")
+    backend = BACKENDS["openvino"].load(small, "cpu", "fp32", None)
+    assert backend._request(1).get_compiled_model().get_property("ENABLE_CPU_PINNING") is False
+
+
 def test_depth_that_differs_too_much_is_refused_and_not_kept(small, monkeypatch):
     pytest.importorskip("onnxruntime")
     from depth_models.backends import pytorch

@@ -62,6 +62,9 @@ class OpenVINO(CompiledBackend):
             # Of what is not quantised. Without it, a CPU with bfloat16 takes that for fp32 too.
             "INFERENCE_PRECISION_HINT": "bf16" if has_bf16 and precision != "fp32" else "f32",
             "PERFORMANCE_HINT": "LATENCY",
+            # A thread that is bound to a core waits for whatever else runs there, such as the camera's driver: a pass
+            # takes two to three times as long on a busy machine.
+            "ENABLE_CPU_PINNING": False,
         }
         if threads is not None:
             self._options["INFERENCE_NUM_THREADS"] = threads
