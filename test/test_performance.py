@@ -112,6 +112,9 @@ def test_a_message_is_answered_alike_by_the_yardstick_and_by_the_package(weights
     assert np.median(np.abs(depths[1] / depths[0] - 1)) < 0.05
     found = messages.measure(Subject(weights), [], 1, 2)
     assert [r["what"] for r in found["rows"]] == [messages.ALONE, messages.TYPICAL]
+    assert found["rows"][0]["to_alone"] == found["rows"][1]["to_typical"] == 1
+    shown = performance_page.page(results() | {"parts": {"messages": {"date": "", "weights": {}, "result": found}}})
+    assert f"| {messages.TYPICAL} | {found['rows'][1]['p50']:.1f} |" in shown
 
 
 def test_energy_is_the_sum_of_the_packages_and_unknown_without_counters(tmp_path):

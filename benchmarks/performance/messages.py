@@ -24,20 +24,19 @@ ALONE, TYPICAL = "the network alone, eager PyTorch fp32", "typical Python node, 
 
 
 def measure(subject: Subject, ways: Sequence[Way], threads: int, rounds: int) -> dict[str, Any]:
-    """Milliseconds (p50, p95) of each, in turns on the same image; `ratio`: times as fast as the typical node."""
+    """Milliseconds (p50, p95) of each, in turns on the same image, and how many times as fast as both yardsticks."""
     checkpoint = subject.checkpoint()
     image, info = _messages()
     runs = _runs(checkpoint, ways, threads, info)
     times = latencies_ms(runs, image, range(rounds))
-    typical = times[TYPICAL]
     return {
         "rows": [
             {
                 "what": name,
                 "p50": float(np.median(own)),
                 "p95": float(np.percentile(own, 95)),
-                "ratio": float(np.median(typical / own)),
-                "beside_ms": None if name != TYPICAL else float(np.median(typical - times[ALONE])),
+                "to_alone": float(np.median(times[ALONE] / own)),
+                "to_typical": float(np.median(times[TYPICAL] / own)),
             }
             for name, own in times.items()
         ],

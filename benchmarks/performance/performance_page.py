@@ -40,7 +40,7 @@ An image message of {image} to a depth message of the same size, in one process 
 (canvas 240x320), {rounds} rounds. The *typical node* was written for this benchmark: cv_bridge's copies, Pillow and
 torchvision's steps, channels-first eager PyTorch, `.cpu().numpy()`, bytes assigned
 ([typical_node.py](../benchmarks/performance/typical_node.py)); it answers the same message with the same weights. Ways
-that the package refuses for these weights are not here. *ratio* is to the typical node.
+that the package refuses for these weights are not here. The last columns: how many times as fast.
 """
 SCALING = """## Batch, threads, size
 
@@ -111,8 +111,11 @@ def _networks(measured: dict[str, Any]) -> str:
 
 
 def _messages(result: dict[str, Any]) -> str:
-    rows = [[row["what"], f"{row['p50']:.1f}", f"{row['p95']:.1f}", f"{row['ratio']:.2f}"] for row in result["rows"]]
-    return MESSAGES.format(**result) + "\n" + table(["", "p50 ms", "p95 ms", "ratio"], rows, left=1)
+    rows = [[row["what"], *(f"{row[p]:.1f}" for p in ("p50", "p95"))] for row in result["rows"]]
+    for cells, row in zip(rows, result["rows"], strict=True):
+        cells += [f"{row['to_alone']:.2f}", f"{row['to_typical']:.2f}"]
+    head = ["", "p50 ms", "p95 ms", "to the network alone", "to the typical node"]
+    return MESSAGES.format(**result) + "\n" + table(head, rows, left=1)
 
 
 def _scaling(result: list[dict[str, Any]]) -> str:
