@@ -142,7 +142,8 @@ def test_the_page_has_the_figures_and_says_what_bounds_a_missed_target():
 def test_what_the_package_refuses_reaches_no_target_with_trained_weights():
     text = performance_page.page(results(bf16="openvino-free", int8_ratio=3.0))
     assert "| bundled unet | fp32 or bf16 | 3.5 | 1.50 | OpenVINO fp32 | 43% of it |" in text
-    assert "OpenVINO bf16 has 3.60, but differs from PyTorch by 2.00% with these weights, and is refused" in text
+    assert "3.5 asked: OpenVINO bf16 has 3.60, and is refused with these weights.\n" in text
+    assert "OpenVINO int8 has 3.00, and is refused with these weights; 40% of the time go into matrices" in text
     assert "| bundled unet | int8 | 5.0 |  |  | all are refused |" in text
     assert "* baseline, int8, 4.0 asked: 40% of the time go into matrices" in text
 
