@@ -58,20 +58,23 @@ def profile(folder: Path, precision: str, threads: int) -> dict[str, Any]:
     total_ms, kinds = sum(ms.values()), defaultdict(float)
     for name, (kind, _) in passes[0].items():
         kinds[kind] += ms[name] / total_ms
-    layers = [
-        {
-            "layer": work[name]["text"] if name in work else name,
-            "share": ms[name] / total_ms,
-            "gflops": work[name]["flop"] / ms[name] / 1e6 if name in work else None,
-            "weights_gbs": work[name]["weights"] * _BYTES[precision] / ms[name] / 1e6 if name in work else None,
-        }
-        for name in sorted(ms, key=ms.__getitem__, reverse=True)[:_LARGEST]
-    ]
+    largest = sorted(ms, key=ms.__getitem__, reverse=True)[:_LARGEST]
+    layers = [_layer(name, ms[name], work, precision) | {"share": ms[name] / total_ms} for name in largest]
     return {
         "gflop": sum(layer["flop"] for layer in work.values()) / 1e9,
         "shares": dict(sorted(kinds.items(), key=lambda kind: -kind[1])),
         "layers": layers,
     }
+
+
+def _layer(name: str, ms: float, work: dict[str, dict[str, Any]], precision: str) -> dict[str, Any]:
+    """What a layer does, and how fast; OpenVINO names one after an operation that it has merged into it."""
+    names = (name, f"{name}/WithoutBiases", name.removesuffix("/DequantizationMultiply"))
+    found = next((work[known] for known in names if known in work), None)
+    if found is None:
+        return {"layer": name, "gflops": None, "weights_gbs": None}
+    speed = {"gflops": found["flop"] / ms / 1e6, "weights_gbs": found["weights"] * _BYTES[precision] / ms / 1e6}
+    return {"layer": found["text"], **speed}
 
 
 def _work(model: Path) -> dict[str, dict[str, Any]]:
