@@ -18,7 +18,7 @@ python benchmarks/performance/run.py unet messages       some parts of it: {part
 ```
 
 The page is written by the command, and its figures lie in [performance.json](performance.json). The first run on a
-machine compiles the networks; after that all parts take some ten minutes on an idle machine like the one below. What
+machine compiles the networks; after that all parts take a quarter of an hour on an idle machine like this one. What
 is compared was measured in turns within one process, so that other work on the machine meets all alike; *ratio* is how
 many times as fast as eager PyTorch in fp32 with the same number of threads, the median over the rounds of each way
 against the eager pass of its own round. Milliseconds depend on the machine, ratios less.
