@@ -83,11 +83,15 @@ def test_int8_is_calibrated_on_the_frames_given_and_near(checkpoint, samples, tm
     pytest.importorskip("onnxruntime")
     path = tmp_path / "tiny.onnx"
     torch.manual_seed(0)  # the other network has so few convolutions that none would be quantised
-    network = create_network("unet", encoder="resnet18", decoder_channels=(32, 16, 16, 8, 8))
+    network = create_network("unet", encoder="resnet18", decoder_channels=(32, 16, 16, 8, 8), sigma=True)
     parity = export(Checkpoint.of(network, checkpoint.preprocess), path, "onnx", "int8", samples)
     assert 1e-5 < parity.mean < 0.03  # in fp32 it is below 1e-6
-    types = {node.op_type for node in onnx.load(path).graph.node}
-    assert {"QuantizeLinear", "DequantizeLinear"} <= types
+    graph = onnx.load(path).graph
+    quantised = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    convolutions = {node.name: node.input[1] in quantised for node in graph.node if node.op_type == "Conv"}
+    exact = {name for name, is_quantised in convolutions.items() if not is_quantised}
+    assert len(exact) == 5 and "/network/head/Conv" in exact and "/network/sigma_head/write/Conv" in exact
+    assert sum(convolutions.values()) > 20
 
 
 @pytest.mark.parametrize(

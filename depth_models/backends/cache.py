@@ -18,7 +18,7 @@ from depth_models.files import PACKAGE
 LOG = logging.getLogger("depth_models.backends")
 VARIABLE = "DEPTH_MODELS_CACHE"
 _ABOUT = "about.json"
-_VERSION = 1  # changes when what is built from the same key does
+_VERSION = 3  # changes when what is built from the same key does
 
 
 def cache_folder() -> Path:
