@@ -90,7 +90,9 @@ def test_int8_is_calibrated_on_the_frames_given_and_near(checkpoint, samples, tm
     quantised = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
     convolutions = {node.name: node.input[1] in quantised for node in graph.node if node.op_type == "Conv"}
     exact = {name for name, is_quantised in convolutions.items() if not is_quantised}
-    assert len(exact) == 5 and "/network/head/Conv" in exact and "/network/sigma_head/write/Conv" in exact
+    assert len(exact) == 5
+    assert "/network/head/Conv" in exact
+    assert "/network/sigma_head/write/Conv" in exact
     assert sum(convolutions.values()) > 20
 
 
