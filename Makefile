@@ -44,7 +44,7 @@ slam-benchmark: $(STAMP)
 	$(BIN)/python benchmarks/slam/run.py --jobs $(or $(JOBS),1)
 
 performance: $(STAMP)
-	$(BIN)/python benchmarks/performance/run.py
+	$(BIN)/python benchmarks/performance/measure.py
 
 # An environment of its own, outside of this tree: Blender as a module, for Python 3.11 alone.
 PHOTOREAL_ENV ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/depth_estimation_ros/photoreal

@@ -28,7 +28,8 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread (default 2)")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job begins with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     with open(args.out / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -38,7 +38,7 @@ def row(backend, precision, ratio, difference=0.001):
 
 
 def results(bf16="openvino", int8_ratio=4.0):
-    """As `run.py` keeps them: a network of 60 GFLOP that eager PyTorch runs at 100 GFLOP/s."""
+    """As `measure.py` keeps them: a network of 60 GFLOP that eager PyTorch runs at 100 GFLOP/s."""
     layer = {"layer": "matrix 512 to 4800", "share": 0.4, "gflops": 10.0, "weights_gbs": 8.0}
     profile = {"gflop": 60.0, "shares": {"Convolution": 0.6, "FullyConnected": 0.4}, "layers": [layer]}
     rows = [row("torch", "fp32", 1.0, None), row("torch-nchw", "fp32", 0.5, None), row("openvino", "fp32", 1.5)]
@@ -134,7 +134,7 @@ def test_the_page_has_the_figures_and_says_what_bounds_a_missed_target():
     assert "| baseline bf16 | 60.0 | 100 | 300 (150%) | 360 (180%) | 2.0 |" in text
     assert "| baseline | 600.0 | 1200.0 | 2.00 | OpenVINO int8 | 4.00 | 8.00 |" in text
     assert "matrix 512 to 4800 (40%, 10 GFLOP/s, 8.0 GB/s of weights)" in text
-    assert "not measured on this machine yet: `python benchmarks/performance/run.py multiscale`" in text
+    assert "not measured on this machine yet: `python benchmarks/performance/measure.py multiscale`" in text
     assert "This machine shows none" in text
     assert "PyTorch sees no CUDA device" in text
 
@@ -164,16 +164,16 @@ def test_the_ladder_of_a_gpu_runs_step_by_step_and_names_what_cannot(weights):
 
 
 def test_parts_are_renewed_alone_and_those_of_another_machine_dropped(tmp_path):
-    import run
+    import measure
 
     path = tmp_path / "performance.md"
     kept = results()
     path.with_suffix(".json").write_text(json.dumps(kept))
-    run.renew(path, ["energy"], {"energy": lambda threads: {"torch fp32": 1.5}})
+    measure.renew(path, ["energy"], {"energy": lambda threads: {"torch fp32": 1.5}})
     text = path.read_text()
     assert "| PyTorch eager fp32 | 1.500 |" in text
     assert "| baseline | int8 | 4.0 | 4.00 |" in text
     kept["machine"]["cpu"] = "another"
     path.with_suffix(".json").write_text(json.dumps(kept))
-    run.renew(path, ["energy"], {"energy": lambda threads: None})
+    measure.renew(path, ["energy"], {"energy": lambda threads: None})
     assert list(json.loads(path.with_suffix(".json").read_text())["parts"]) == ["energy"]

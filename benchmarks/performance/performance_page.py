@@ -14,7 +14,7 @@ HEAD = """# Performance
 
 ```
 make performance                                         all of this page, on this machine
-python benchmarks/performance/run.py unet messages       some parts of it: {parts}
+python benchmarks/performance/measure.py unet messages       some parts of it: {parts}
 ```
 
 The page is written by the command, and its figures lie in [performance.json](performance.json). The first run on a

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ways import FREE
 
-NOT_YET = "not measured on this machine yet: `python benchmarks/performance/run.py {}`"
+NOT_YET = "not measured on this machine yet: `python benchmarks/performance/measure.py {}`"
 _NAMES = {
     "torch": "PyTorch eager",
     "torch-nchw": "PyTorch eager, channels-first",

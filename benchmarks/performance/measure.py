@@ -1,7 +1,7 @@
 """Measures how fast the package is on this machine, and writes docs/performance.md.
 
-python benchmarks/performance/run.py             everything
-python benchmarks/performance/run.py PART...     renews some parts, and the page; --help lists them
+python benchmarks/performance/measure.py             everything
+python benchmarks/performance/measure.py PART...     renews some parts, and the page; --help lists them
 
 Results are kept in performance.json beside the page as soon as a part is done; those of another machine, or of other
 versions of the libraries, are dropped. The first run on a machine compiles the networks, which takes longer.
