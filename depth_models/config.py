@@ -147,9 +147,18 @@ class TrainConfig:
             raise DepthModelsError(f"{path}: not readable as YAML: {error}") from error
         if not isinstance(values, dict):
             raise DepthModelsError(f"{path}: expected a mapping of settings, got {type(values).__name__}")
+        return cls.changed(values, overrides, str(path))
+
+    @classmethod
+    def changed(cls, values: dict[str, Any], overrides: Iterable[str], source: str) -> TrainConfig:
+        """`from_dict` of `values` with the overrides (as in `load`), which are put into `values`.
+
+        Raises:
+            DepthModelsError: an override is none, or as `from_dict`.
+        """
         for override in overrides:
             _override(values, override)
-        return cls.from_dict(values, str(path))
+        return cls.from_dict(values, source)
 
 
 def _override(values: dict[str, Any], override: str) -> None:

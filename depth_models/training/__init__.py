@@ -1,5 +1,6 @@
 """Training: one run in one folder, which goes on where it stopped."""
 
 from depth_models.training.run import train
+from depth_models.training.start import fine_tuning
 
-__all__ = ["train"]
+__all__ = ["fine_tuning", "train"]
