@@ -79,6 +79,18 @@ def test_what_is_named_is_fetched_once_and_opened(server, folder):
     assert source.path.read_bytes() == server.content
 
 
+def test_it_is_prepared_and_checked_by_name(server, folder, tmp_path, capsys):
+    out = tmp_path / "prepared"
+    assert main(["data", "check", "nyu"]) == 1, "the stand-in is smaller"
+    assert capsys.readouterr().out == f"{FRAMES} frames, and NYU Depth V2 has 1449\nnyu: 1 defect\n"
+    assert main(["data", "prepare", "nyu", "--out", str(out)]) == 0
+    assert len(open_source(out)) == FRAMES
+    assert open_source(out).description["file"] == "nyu_depth_v2_labeled.mat"
+    assert server.asked == [None]
+    assert main(["data", "prepare", "no_such", "--out", str(out)]) == 1
+    assert "no_such: no such data file or folder, nor a name of what can be fetched: nyu" in capsys.readouterr().err
+
+
 def test_a_fetch_that_broke_off_goes_on_where_it_stopped(server, folder):
     server.most = 1000
     with pytest.raises(DepthModelsError, match=rf"it ended after 1000 of {len(server.content)} bytes"):

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind.add_argument("--workers", type=whole(1), default=2, help="rendering processes (default: 2)")
         kind.add_argument("--out", type=Path, required=True, help=out)
     kind = add("prepare", "copy a .mat file into a folder from which any frame is read at once", _prepare)
-    kind.add_argument("path", type=Path, metavar="FILE.mat", help="in NYU Depth V2's layout")
+    kind.add_argument("path", type=Path, metavar="FILE.mat", help="in NYU Depth V2's layout; 'nyu' fetches that file")
     kind.add_argument("--out", type=Path, required=True, help="the folder; an unfinished one goes on where it stopped")
     kind = add("check", "read all of a data set and name every defect; exits with 1 where there is one", _check)
     kind.add_argument("path", type=Path, metavar="PATH", help="file or folder of any known layout")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from depth_models.data.fetching import located
 from depth_models.data.nyu import NYU_CAMERA, TRUTHS, frame_blocks, open_hdf5, read_strings
 from depth_models.data.prepared import PreparedFolder
 from depth_models.data.sources import Source, open_source
@@ -25,7 +26,7 @@ def check(path: str | Path, progress: Progress = lambda done, frames: None) -> l
     """Read all of a data set of any known layout.
 
     Args:
-        path: file or folder.
+        path: file or folder; or a name, as `located` takes it.
         progress: called with frames done and frames in all.
 
     Returns:
@@ -34,14 +35,12 @@ def check(path: str | Path, progress: Progress = lambda done, frames: None) -> l
     Raises:
         DepthModelsError: nothing there, or of no known layout.
     """
-    path = Path(path)
+    path = located(path)
     if path.is_file():
         return _check_file(path, progress)
     try:
         source = open_source(path)
     except DepthModelsError as error:
-        if not path.exists():
-            raise
         return [str(error)]
     found: Found = defaultdict(list)
     for index in range(len(source)):

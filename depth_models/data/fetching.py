@@ -49,6 +49,20 @@ REMOTE = {
 }
 
 
+def located(path: str | Path) -> Path:
+    """What lies at a path; or where nothing does and it is a name such as 'nyu', the file of that name, fetched once.
+
+    Raises:
+        DepthModelsError: nothing there and no such name; or as `fetched`.
+    """
+    if Path(path).exists():
+        return Path(path)
+    if str(path) not in REMOTE:
+        names = ", ".join(REMOTE)
+        raise DepthModelsError(f"{path}: no such data file or folder, nor a name of what can be fetched: {names}")
+    return fetched(REMOTE[str(path)])
+
+
 def fetched(remote: RemoteFile) -> Path:
     """Where the file lies in the user's folder `data`; fetched if it is not there yet.
 

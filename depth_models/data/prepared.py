@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from depth_models.data.fetching import located
 from depth_models.data.manifest import MANIFEST, METRES_PER_UNIT, VERSION, array_layout, read_manifest, save_manifest
 from depth_models.data.nyu import NyuFile, frame_blocks, open_hdf5
 from depth_models.errors import DepthModelsError
@@ -116,7 +117,7 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
     MB are in memory.
 
     Args:
-        source_path: the .mat file, with `depths` and, if it has them, `rawDepths`.
+        source_path: the .mat file, with `depths` and, if it has them, `rawDepths`; or a name, as `located` takes it.
         out: the folder.
         progress: called with frames done and frames in all, at the start and after each block.
 
@@ -127,7 +128,7 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
         DepthModelsError: the file cannot be read; the folder holds something else, or cannot be written (what is done
             stays).
     """
-    source_path, out = Path(source_path), Path(out)
+    source_path, out = located(source_path), Path(out)
     manifest = _manifest(source_path, out)
     done, frames = manifest["done"], manifest["frames"]
     if done == frames:
@@ -156,7 +157,7 @@ def prepare(source_path: str | Path, out: str | Path, progress: Progress = lambd
 
 def is_prepared(source_path: str | Path, out: str | Path) -> bool:
     """Has `prepare` nothing to do? It raises as `prepare` does."""
-    manifest = _manifest(Path(source_path), Path(out))
+    manifest = _manifest(located(source_path), Path(out))
     return manifest["done"] == manifest["frames"]
 
 

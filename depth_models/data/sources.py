@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from depth_models.data.fetching import REMOTE, fetched
+from depth_models.data.fetching import located
 from depth_models.data.joined import Mixture, ShardFolder
 from depth_models.data.nyu import NyuFile
 from depth_models.data.pairs import PairFolder
@@ -34,15 +34,11 @@ def open_source(path: str | Path, depth: str = "depths") -> Source:
         depth: which truth, where there are two: 'depths' (filled in, or exact) or 'rawDepths' (as measured).
 
     Raises:
-        DepthModelsError: nothing there, of no known layout, or broken; or as `fetched`.
+        DepthModelsError: nothing there, of no known layout, or broken; or as `located`.
     """
-    if not Path(path).exists():
-        if str(path) not in REMOTE:
-            names = ", ".join(REMOTE)
-            raise DepthModelsError(f"{path}: no such data file or folder, nor a name of what can be fetched: {names}")
-        path = fetched(REMOTE[str(path)])
+    path = located(path)
     for source in SOURCES.values():
-        if source.recognises(Path(path)):
+        if source.recognises(path):
             return source(path, depth)
     raise DepthModelsError(f"{path}: not a data set of a known layout; known: {', '.join(SOURCES)}")
 
