@@ -75,6 +75,7 @@ VARIANTS = [
     Variant("rooms-only", data=("rooms",)),
     Variant("photoreal-only", data=("photoreal",)),
     Variant("fpn", (), "fpn_lite0"),
+    Variant("dpt", ("preprocess.height=70", "preprocess.width=98", "preprocess.focal_px=80"), "dpt"),
     Variant("unet-mobilenet_v2-random", (unet("mobilenet_v2"),)),
     Variant("unet-thin-random", (unet(LITE0),)),
     Variant(
