@@ -173,6 +173,15 @@ def test_the_command_writes_a_checkpoint_and_says_what_it_covers(planes, weights
     np.testing.assert_array_equal(np.load(tmp_path / "grey_sigma.npy"), expected.sigma_metres)
 
 
+def test_it_is_fitted_and_measured_on_several_data_sets_at_once(planes, few_planes, weights, tmp_path, capsys):
+    data, out = ["--data", str(planes), "--data", str(few_planes(10))], tmp_path / "sure.safetensors"
+    assert main(["confidence", weights, *data, "--part", "train", "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 8 + 8
+    made = Checkpoint.load(out).record["confidence"]
+    assert made["data"]["frames"] == 160
+    assert f"--data {data[1]} --data {data[3]} --split scene" in made["command"]
+
+
 def test_too_small_a_part_ends_with_1_and_the_reason(planes, weights, tmp_path, capsys):
     assert main(["confidence", weights, "--data", str(planes), "--out", str(tmp_path / "a.safetensors")]) == 1
     assert "scenes" in capsys.readouterr().err

@@ -22,7 +22,10 @@ _FIGURE_FRAMES = 160  # at most so many of the test part are measured
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A checkpoint, data, and the file to write."""
     parser.add_argument("checkpoint", metavar="CKPT", help="bundled name or file, of unet or fpn; its depth is kept")
-    parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout, or folder of frames")
+    parser.add_argument(
+        "--data", type=Path, required=True, action="append",
+        help="file in NYU Depth V2's layout, or folder of frames; several: the standard deviation is to hold in all",
+    )  # fmt: skip
     parser.add_argument("--split", default="scene", help="as in training, so that its parts are the same")
     parser.add_argument(
         "--part",
@@ -44,17 +47,17 @@ def run(args: argparse.Namespace) -> int:
 
     from depth_models.checkpoint import Checkpoint, find_checkpoint
     from depth_models.confidence import fit_sigma
-    from depth_models.data.sources import open_source
+    from depth_models.data.sources import open_sources
     from depth_models.data.splits import make_split
 
     bar = partial(tqdm, unit="frame", dynamic_ncols=True)
-    source = open_source(args.data)
+    source = open_sources(args.data)
     split = make_split(args.split, source.scenes)
     checkpoint = Checkpoint.load(find_checkpoint(args.checkpoint))
     fitted = fit_sigma(checkpoint, source, split.part(args.part), partial(bar, desc="fit"))
     figures = _measure(fitted, source, split.test, partial(bar, desc="measure"))
-    words = ["depth-models", "confidence", args.checkpoint, "--data", args.data, "--split", args.split]
-    words += ["--part", args.part, "--out", args.out]
+    words = ["depth-models", "confidence", args.checkpoint, *(word for path in args.data for word in ("--data", path))]
+    words += ["--split", args.split, "--part", args.part, "--out", args.out]
     made = {
         "data": source.description,
         "split": args.split,
