@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind = add("halve", "write a checkpoint in half precision: half the bytes", _halve)
     kind.add_argument("checkpoint", metavar="CKPT", help="name or file")
     kind.add_argument("out", metavar="FILE", type=Path)
+    kind = add("average", "mix the weights of two checkpoints, one trained on from the other", _average)
+    kind.add_argument("first", metavar="CKPT", help="name or file")
+    kind.add_argument("second", metavar="CKPT2", help="name or file")
+    kind.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1 (default 0.5)")
+    kind.add_argument("--out", type=Path, required=True, metavar="FILE", help="checkpoint to write")
     add("manifest", "write the manifest of the bundled checkpoints, for those who bundle them", _manifest)
 
 
@@ -189,6 +194,24 @@ def _halve(args: argparse.Namespace) -> int:
     path = find_checkpoint(args.checkpoint)
     Checkpoint.load(path).save(args.out, torch.float16)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, was {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _average(args: argparse.Namespace) -> int:
+    """The record is the second's, from which one trains on, and says of the first what it was."""
+    import shlex
+    from dataclasses import replace
+
+    from depth_models.averaging import average
+    from depth_models.checkpoint import Checkpoint, find_checkpoint
+
+    first, second = (Checkpoint.load(find_checkpoint(name)) for name in (args.first, args.second))
+    words = ["depth-models", "weights", "average", args.first, args.second, "--share", args.share, "--out", args.out]
+    of = {"checkpoint": args.second, "record": second.without_sigma().record}
+    kept = {name: second.record[name] for name in ("data", "config") if name in second.record}
+    record = {**kept, "command": shlex.join(map(str, words)), "average": {args.first: first.digest}, "init": of}
+    replace(average(first, second, args.share), record=record).save(args.out)
+    print(args.out)
     return 0
 
 
