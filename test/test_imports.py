@@ -33,7 +33,7 @@ LAYERS = [
     ["depth_models.exporting", "depth_models.bench"],
     ["depth_models.predictor", "depth_models.training.*", "depth_models.evaluation", "depth_models.confidence"],
     ["depth_models.calibrate"],
-    ["depth_models.depth_anything", "depth_models.store"],
+    ["depth_models.averaging", "depth_models.depth_anything", "depth_models.store"],
     ["depth_models.experiments.*"],
     ["depth_estimation_ros", "depth_estimation_ros.parameters", "depth_estimation_ros.conversions"],
     ["depth_estimation_ros.calibration", "depth_estimation_ros.edge_filter", "depth_estimation_ros.points"],
