@@ -20,19 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from real_frames import read
+from real_frames import figures, read
 from tqdm import tqdm
 
 from depth_models import DepthPredictor
 from depth_models.checkpoint import Checkpoint
-from depth_models.comparison import comparable
 from depth_models.config import TrainConfig
 from depth_models.data.loading import Loader
 from depth_models.data.samples import PreparedSet, ShuffledBatches
 from depth_models.data.sources import open_source, open_sources
 from depth_models.evaluation import evaluate
 from depth_models.files import written_whole
-from depth_models.protocols import find_protocol
 from depth_models.training.learner import Learner
 from depth_models.training.start import first_network, shares_of
 from depth_models.types import Sample
@@ -120,14 +118,7 @@ def on_rooms(predictor: DepthPredictor, path: Path, every: int) -> dict[str, flo
 
 def on_real(predictor: DepthPredictor, samples: list[Sample]) -> dict[str, float]:
     """Means over frames; the scale is the predicted median over the true one."""
-    rows = []
-    for sample in samples:
-        depth = predictor(sample.rgb, fx=sample.camera.fx, fy=sample.camera.fy)
-        _, _, both = comparable(sample, depth, find_protocol("whole"))
-        ours, truth = depth.metres[both], sample.depth[both]
-        scale = np.median(ours) / np.median(truth)
-        errors = [np.mean(np.abs(ours / factor / truth - 1)) for factor in (1, scale)]
-        rows.append([*errors, scale, np.corrcoef(np.log(ours), np.log(truth))[0, 1]])
+    rows = [figures(predictor, sample) for sample in samples]
     return dict(zip(("abs_rel", "abs_rel_scaled", "scale", "correlation"), np.mean(rows, axis=0).tolist(), strict=True))
 
 

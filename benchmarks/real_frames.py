@@ -14,8 +14,10 @@ import numpy as np
 from PIL import Image
 
 from depth_models import Depth, DepthPredictor
+from depth_models.comparison import comparable
 from depth_models.evaluation import evaluate
 from depth_models.images import read_image
+from depth_models.protocols import find_protocol
 from depth_models.types import Camera, Sample
 
 
@@ -26,6 +28,16 @@ def read(pair: str) -> Sample:
     depth = np.asarray(Image.open(depth_path), np.float32) / 1000
     height, width = depth.shape
     return Sample(rgb, depth, depth > 0, Camera(float(fx), float(fy), (width - 1) / 2, (height - 1) / 2, width, height))
+
+
+def figures(predictor: Callable[..., Depth], sample: Sample) -> tuple[float, float, float, float]:
+    """AbsRel, AbsRel after median scaling, predicted median over the true one, correlation of log depth; of a frame."""
+    depth = predictor(sample.rgb, fx=sample.camera.fx, fy=sample.camera.fy)
+    _, _, both = comparable(sample, depth, find_protocol("whole"))
+    ours, truth = depth.metres[both], sample.depth[both]
+    scale = float(np.median(ours) / np.median(truth))
+    raw, scaled = (float(np.mean(np.abs(ours / factor / truth - 1))) for factor in (1, scale))
+    return raw, scaled, scale, float(np.corrcoef(np.log(ours), np.log(truth))[0, 1])
 
 
 def row(name: str, predictor: Callable[..., Depth], samples: list[Sample]) -> str:

@@ -15,15 +15,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from real_frames import read
+from real_frames import figures, read
 from tqdm import tqdm
 
 from depth_models import DepthPredictor
-from depth_models.comparison import comparable
 from depth_models.data.sources import open_source
 from depth_models.data.splits import spread
-from depth_models.protocols import find_protocol
-from depth_models.types import Camera, Sample
+from depth_models.data.transforms import window
+from depth_models.types import Sample
 
 Change = Callable[[Sample], Sample]
 
@@ -74,17 +73,9 @@ def turned(sample: Sample) -> Sample:
     return Sample(rgb, depth, valid, replace(camera, cx=cx, cy=cy))
 
 
-def window(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
-    """A part of the picture, in pixels, as a camera of a narrower field of view has it."""
-    cut, camera = np.s_[top : top + height, left : left + width], sample.camera
-    own = Camera(camera.fx, camera.fy, camera.cx - left, camera.cy - top, width, height)
-    return Sample(sample.rgb[cut], sample.depth[cut], sample.valid[cut], own)
-
-
 def middle(sample: Sample) -> Sample:
     """The middle quarter of the picture: little context."""
-    height, width = sample.valid.shape
-    return window(sample, height // 4, width // 4, height // 2, width // 2)
+    return window(sample, 0.5, np.array([0.5, 0.5]))
 
 
 CHANGES: dict[str, Change] = {
@@ -101,19 +92,10 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def figures(predictor: DepthPredictor, samples: Sequence[Sample], change: Change) -> tuple[float, float, float]:
+def means(predictor: DepthPredictor, samples: Sequence[Sample]) -> tuple[float, float, float]:
     """AbsRel and AbsRel after median scaling, means over frames; and the geometric mean of the scales."""
-    rows = []
-    for sample in map(change, samples):
-        depth = predictor(sample.rgb, fx=sample.camera.fx, fy=sample.camera.fy)
-        _, _, both = comparable(sample, depth, find_protocol("whole"))
-        if not both.any():
-            continue
-        ours, truth = depth.metres[both], sample.depth[both]
-        scale = np.median(ours) / np.median(truth)
-        rows.append([*(np.mean(np.abs(ours / by / truth - 1)) for by in (1, scale)), np.log(scale)])
-    raw, scaled, log_scale = np.mean(rows, axis=0)
-    return float(raw), float(scaled), float(np.exp(log_scale))
+    rows = np.array([figures(predictor, sample)[:3] for sample in samples if sample.valid.any()])
+    return float(rows[:, 0].mean()), float(rows[:, 1].mean()), float(np.exp(np.log(rows[:, 2]).mean()))
 
 
 def main() -> None:
@@ -134,7 +116,7 @@ def main() -> None:
     print("| taken away | " + " | ".join(f"{name}: AbsRel, scaled, scale" for name in sets) + " |")
     print("| --- |" + " --- |" * len(sets))
     for name, change in tqdm(CHANGES.items(), disable=None):
-        cells = (figures(predictor, samples, change) for samples in sets.values())
+        cells = (means(predictor, list(map(change, samples))) for samples in sets.values())
         print(f"| {name} | " + " | ".join("{:.3f}, {:.3f}, {:.2f}".format(*cell) for cell in cells) + " |", flush=True)
 
 

@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train to the end."""
+    import json
     import shlex
 
     from depth_models.config import TrainConfig
@@ -55,11 +56,12 @@ def run(args: argparse.Namespace) -> int:
     if not (recipe or args.init):
         args.usage_error("name a configuration (NAME or --config FILE), or a checkpoint to fine-tune (--init CKPT)")
     if recipe:
-        config = TrainConfig.load(recipe, [*args.set, *([f"init={args.init}"] if args.init else [])])
+        config = TrainConfig.load(recipe, [*args.set, *([f"init={json.dumps(args.init)}"] if args.init else [])])
     else:
         config = fine_tuning(args.init, args.set)
     out = args.out or Path("runs", Path(recipe or args.init).stem)
-    words = ["depth-models", "train", *(["--config", args.config] if args.config else [args.name] if args.name else [])]
+    words = ["depth-models", "train", *([args.name] if args.name else [])]
+    words += ["--config", args.config] if args.config else []
     words += ["--init", args.init] if args.init else []
     words += [word for path in args.data for word in ("--data", path)] + ["--out", out]
     words += [word for change in args.set for word in ("--set", change)]

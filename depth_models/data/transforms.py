@@ -46,7 +46,7 @@ class Augmentation:
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Draw and apply; `sample` is not changed."""
         if self.zoom > 1:
-            sample = _window(sample, rng.uniform(1 / self.zoom, 1), rng.random(2))
+            sample = window(sample, rng.uniform(1 / self.zoom, 1), rng.random(2))
         if rng.random() < self.rotation_p:
             sample = _rotate(sample, rng.uniform(-self.rotation_deg, self.rotation_deg))
         if rng.random() < self.flip_p:
@@ -84,8 +84,11 @@ def mask_border(sample: Sample, content: tuple[int, int, int, int] | None) -> Sa
     return Sample(sample.rgb, sample.depth, valid, sample.camera)
 
 
-def _window(sample: Sample, size: float, place: np.ndarray) -> Sample:
-    """A window of `size` (0 to 1) of the image's, at `place` (y, x in 0 to 1) between its extreme positions."""
+def window(sample: Sample, size: float, place: np.ndarray) -> Sample:
+    """A window of `size` (0 to 1) of the image's, at `place` (y, x in 0 to 1) between its extreme positions.
+
+    It is what a camera of a narrower field of view sees: the focal length in pixels and the depth stay.
+    """
     height, width = sample.valid.shape
     h, w = max(round(height * size), 1), max(round(width * size), 1)
     top, left = round(place[0] * (height - h)), round(place[1] * (width - w))
