@@ -3,15 +3,15 @@
 python benchmarks/anchors.py SEQUENCE... [--checkpoint unet] [--every 3]
 
 SEQUENCE is a folder of `depth-models data sequence`, whose true depth the anchors are made of. The network's depth is
-multiplied by 1.4, 1 and 0.7. A cell is the mean over frames of the scale's error (median of depth by truth), from 3 s
-on, when an anchor that agrees with itself counts.
+multiplied by 1.4, 1 and 0.7. A cell is the mean over frames of the scale's error (median of depth by truth) and of
+AbsRel, from 3 s on, when an anchor that agrees with itself counts.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -49,6 +49,13 @@ def half_wrong(sensor: Sensor) -> Sensor:
     return reading
 
 
+def half_of_each_wrong(seen: Seen, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
+    """Every second point of each cloud, by chance, is at anything within a factor of e of its depth."""
+    right = by_points(seen, metres, camera, rng)
+    wrong = np.where(rng.random(right.log_errors.shape) < 0.5, rng.uniform(-1, 1, right.log_errors.shape), 0)
+    return replace(right, log_errors=right.log_errors + wrong)
+
+
 def stuck(seen: Seen, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:
     """A range sensor that says 1 m for ever."""
     return Reading("range", range_error(metres, camera, 1.0, BEAM), 0.0)
@@ -59,7 +66,8 @@ SENSORS: dict[str, Sensor | None] = {
     "points": by_points,
     "height": by_height,
     "range": by_range,
-    "points, half wrong": half_wrong(by_points),
+    "clouds, half wrong": half_wrong(by_points),
+    "points, half wrong": half_of_each_wrong,
     "range, half wrong": half_wrong(by_range),
     "range, stuck": stuck,
 }
@@ -76,16 +84,18 @@ def shots(folder: Path, predictor: DepthPredictor, every: int) -> Iterator[Shot]
             yield Shot(frame.stamp_s, rgb, metres, seen)
 
 
-def error(frames: list[Shot], camera: Camera, factor: float, sensor: Sensor | None) -> float:
-    """Mean scale error of a sequence."""
+def error(frames: list[Shot], camera: Camera, factor: float, sensor: Sensor | None) -> tuple[float, float]:
+    """Mean scale error and AbsRel of a sequence."""
     rng, steady, errors = np.random.default_rng(0), SteadyScale(), []
     for shot in frames:
         metres = shot.metres * np.float32(factor)
         readings = [] if sensor is None else [sensor(shot.seen, metres, camera, rng)]
         out = steady(shot.rgb, metres, camera, shot.stamp_s, readings)
         if shot.stamp_s >= SETTLED_S:
-            errors.append(abs(float(np.nanmedian(out / shot.seen.truth)) - 1))
-    return float(np.mean(errors))
+            ratio = out / shot.seen.truth
+            errors.append((abs(np.nanmedian(ratio) - 1), np.nanmean(np.abs(ratio - 1))))
+    scale, abs_rel = np.mean(errors, axis=0)
+    return float(scale), float(abs_rel)
 
 
 def main() -> None:
@@ -98,15 +108,19 @@ def main() -> None:
     cv2.setNumThreads(1)
     predictor = DepthPredictor.from_checkpoint(args.checkpoint)
     print(f"{'':14}{'times':>6}" + "".join(f"{name:>20}" for name in SENSORS))
-    table: dict[float, list[list[float]]] = {factor: [] for factor in FACTORS}
+    table: dict[float, list[list[tuple[float, float]]]] = {factor: [] for factor in FACTORS}
     for folder in args.sequences:
         frames, camera = list(shots(folder, predictor, args.every)), PosedSequence(folder).camera
         for factor in FACTORS:
             row = [error(frames, camera, factor, sensor) for sensor in SENSORS.values()]
             table[factor].append(row)
-            print(f"{folder.name:14}{factor:>6}" + "".join(f"{value:>20.2%}" for value in row), flush=True)
+            print(f"{folder.name:14}{factor:>6}" + _cells(row), flush=True)
     for factor, rows in table.items():
-        print(f"{'mean':14}{factor:>6}" + "".join(f"{value:>20.2%}" for value in np.mean(rows, axis=0)))
+        print(f"{'mean':14}{factor:>6}" + _cells(np.mean(rows, axis=0)))
+
+
+def _cells(row: Iterable[tuple[float, float]]) -> str:
+    return "".join(f"{f'{scale:.1%}  {abs_rel:.1%}':>20}" for scale, abs_rel in row)
 
 
 if __name__ == "__main__":

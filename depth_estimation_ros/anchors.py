@@ -11,7 +11,7 @@ import numpy as np
 
 from depth_estimation_ros.conversions import MessageError, image_to_depth
 from depth_estimation_ros.parameters import NodeParameters
-from depth_models.scale.anchors import Beam, height_error, points_error, range_error
+from depth_models.scale.anchors import Beam, height_error, point_errors, range_error
 from depth_models.scale.consensus import Reading
 from depth_models.types import Camera
 
@@ -117,7 +117,8 @@ class Anchors:
 def _reading(name: str, points: np.ndarray, metres: np.ndarray, camera: Camera) -> Reading:
     ahead = points[np.isfinite(points).all(axis=1) & (points[:, 2] > 0)]
     told = float(np.log(np.median(ahead[:, 2]))) if len(ahead) else None
-    return Reading(name, points_error(metres, camera, points), told)
+    errors, places = point_errors(metres, camera, points)
+    return Reading(name, errors, told, places)
 
 
 def _check_frame(message: Any, header: Any) -> None:

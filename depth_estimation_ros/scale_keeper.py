@@ -69,6 +69,7 @@ class ScaleKeeper:
             source += f", as corrected by {', '.join(state.learned_from)} before"
         facts = {"scale": source, "scale steady": "yes" if steady else "no"}
         if steady:
+            facts["shape"] = ", ".join(state.shaped_by) or "network"
             facts["scale uncertainty (%)"] = f"{100 * state.sigma:.1f}"
             facts["anchors refused"] = str(self._anchors.refused)
             facts["scale factor"] = f"{state.factor:.3f}"

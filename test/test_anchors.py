@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from box_room import CAMERA, HALF_M, pose, see, walk
 
-from depth_models.scale.anchors import Beam, height_error, points_error, range_error
+from depth_models.scale.anchors import Beam, height_error, point_errors, range_error
 from depth_models.scale.consensus import Consensus, Reading
 from depth_models.scale.steadying import SteadyScale
 
@@ -44,8 +44,9 @@ def test_points_tell_the_scale_where_the_picture_sees_them():
     _, depth = see(pose())
     points = points_of(depth, np.array([[10, 10], [80, 60], [150, 100]]))
     unseen = np.array([[0.0, 0.0, -1.0], [50.0, 0.0, 1.0], [np.nan, 0.0, 1.0]])
-    logs = points_error(depth * np.float32(1.2), CAMERA, np.concatenate([points, unseen]))
+    logs, places = point_errors(depth * np.float32(1.2), CAMERA, np.concatenate([points, unseen]))
     np.testing.assert_allclose(logs, np.log(1.2), atol=1e-6)
+    np.testing.assert_allclose(places, [[10.5 / 160, 10.5 / 120], [80.5 / 160, 60.5 / 120], [150.5 / 160, 100.5 / 120]])
 
 
 @pytest.mark.parametrize("pitch", [0.25, 0.4])
@@ -127,7 +128,8 @@ def kept(factor, reading_of, frames=FRAMES):
 
 def points_reading(i, metres, depth, rng):
     points = points_of(depth, rng.integers((0, 0), (160, 120), (30, 2))) * rng.normal(1, 0.02, (30, 1))
-    return Reading("points", points_error(metres, CAMERA, points), float(np.log(np.median(points[:, 2]))))
+    errors, places = point_errors(metres, CAMERA, points)
+    return Reading("points", errors, float(np.log(np.median(points[:, 2]))), places)
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.4])

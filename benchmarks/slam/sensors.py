@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depth_models.data.posed import PosedSequence
-from depth_models.scale.anchors import Beam, height_error, points_error, range_error
+from depth_models.scale.anchors import Beam, height_error, point_errors, range_error
 from depth_models.scale.consensus import Reading
 from depth_models.types import Camera
 
@@ -59,7 +59,8 @@ def by_points(seen: Seen, metres: np.ndarray, camera: Camera, rng: np.random.Gen
     x, y = rng.integers(0, camera.width, POINTS), rng.integers(0, camera.height, POINTS)
     z = seen.truth[y, x] * rng.normal(1, 0.02, POINTS)
     points = np.stack([(x - camera.cx) / camera.fx * z, (y - camera.cy) / camera.fy * z, z], axis=1)
-    return Reading("points", points_error(metres, camera, points), float(np.log(np.nanmedian(points[:, 2]))))
+    errors, places = point_errors(metres, camera, points)
+    return Reading("points", errors, float(np.log(np.nanmedian(points[:, 2]))), places)
 
 
 def by_height(seen: Seen, metres: np.ndarray, camera: Camera, rng: np.random.Generator) -> Reading:

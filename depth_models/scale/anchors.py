@@ -65,8 +65,10 @@ def range_error(metres: np.ndarray, camera: Camera, range_m: float, beam: Beam) 
     return -np.log(np.array([factor])) if factor > 0 else np.empty(0)
 
 
-def points_error(metres: np.ndarray, camera: Camera, points: np.ndarray) -> np.ndarray:
-    """(M,) log errors by (N, 3) points of known place, of those that the picture sees."""
+def point_errors(metres: np.ndarray, camera: Camera, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M,) log errors by (N, 3) points of known place, of those that the picture sees, and (M, 2) where it sees them:
+    x, y as fractions of its width and height, from its upper left corner.
+    """
     points = points[np.isfinite(points).all(axis=1) & (points[:, 2] > 0)]
     points = points[:: max(1, len(points) // MOST_POINTS)]
     columns = np.rint(points[:, 0] / points[:, 2] * camera.fx + camera.cx)
@@ -74,7 +76,9 @@ def points_error(metres: np.ndarray, camera: Camera, points: np.ndarray) -> np.n
     inside = (columns >= 0) & (columns < camera.width) & (rows >= 0) & (rows < camera.height)
     depth = metres[rows[inside].astype(int), columns[inside].astype(int)].astype(np.float64)
     logs = np.log(depth / points[inside, 2])
-    return logs[np.isfinite(logs)]
+    places = np.stack([(columns[inside] + 0.5) / camera.width, (rows[inside] + 0.5) / camera.height], axis=1)
+    known = np.isfinite(logs)
+    return logs[known], places[known]
 
 
 def height_error(metres: np.ndarray, camera: Camera, height_m: float, up: tuple[float, float, float]) -> np.ndarray:

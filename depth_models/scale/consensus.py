@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,11 +29,14 @@ class Reading:
         name: of the anchor.
         log_errors: (N,) logarithms of predicted by known distance.
         told: logarithm of a typical distance that it knows; None for an anchor that cannot be stuck.
+        places: (N, 2) where in the picture, x, y as fractions of its width and height; none where no single place is
+            known.
     """
 
     name: str
     log_errors: np.ndarray
     told: float | None
+    places: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class Consensus:
         for kept in self._kept:
             kept.log += log
 
-    def add(self, reading: Reading, stamp_s: float, log_change: float) -> None:
-        """Take a reading of a frame whose scale has changed so since the reference.
+    def add(self, reading: Reading, stamp_s: float, log_change: float) -> bool:
+        """Take a reading of a frame whose scale has changed so since the reference, if it tells something.
 
         One that repeats the last is no news: what is stuck repeats itself, and a live sensor has noise.
         """
@@ -88,10 +91,12 @@ class Consensus:
         if reading.told is not None:
             self._told[reading.name] = reading.told
         if not logs.size or repeated:
-            return
+            return False
         log, _ = _densest(logs)
-        if abs(log) < LARGEST_LOG:
-            self._kept.append(_Kept(stamp_s, reading.name, log - log_change, reading.told))
+        if abs(log) > LARGEST_LOG:
+            return False
+        self._kept.append(_Kept(stamp_s, reading.name, log - log_change, reading.told))
+        return True
 
     def agreement(self, stamp_s: float) -> Agreement | None:
         """What they agree on; None where they do not, or are too few, or their sensor is stuck."""

@@ -5,6 +5,9 @@ A network's scale wanders with every frame. How it changed since an earlier fram
 estimates its logarithm, and with it the network's mean error, around which frames err by `FRAME_SIGMA`. Without anchors
 the mean error is taken to be zero, as nothing better is known; anchors that agree tell both, and the mean error stays
 known when they are gone. Real changes of distance are no change of scale, so nothing lags behind them.
+
+Anchors that know single points tell more than a scale: what is left of their errors is taken out from place to place
+(`shape`), in their own frame only.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from depth_models.scale.change import Change, Reference
-from depth_models.scale.consensus import Agreement, Consensus, Reading
+from depth_models.scale.consensus import TOLERANCE, Agreement, Consensus, Reading
+from depth_models.scale.shape import reshaped, shape_errors
 from depth_models.scale.views import View
 from depth_models.types import Camera
 
@@ -43,6 +47,7 @@ class ScaleState:
         sigma: standard deviation of the logarithm of the scale that it then has.
         anchors: names of the anchors that the scale rests on; empty where it is the network's prior.
         learned_from: names of anchors that corrected the network's prior before; empty if none did.
+        shaped_by: names of those whose points corrected the last frame from place to place; empty if none did.
         since_reset: frames for which the scale has been kept.
         resets: times that it was lost and begun anew.
         reason: of the last reset; '' if there was none.
@@ -52,6 +57,7 @@ class ScaleState:
     sigma: float
     anchors: tuple[str, ...]
     learned_from: tuple[str, ...]
+    shaped_by: tuple[str, ...]
     since_reset: int
     resets: int
     reason: str
@@ -85,6 +91,7 @@ class SteadyScale:
         self._covariance = np.full((2, 2), self._mean_variance) + np.diag([FRAME_SIGMA**2, 0.0])
         self._since_reset, self._factor = 0, 1.0
         self._agreement: Agreement | None = None
+        self._shaped_by: tuple[str, ...] = ()
         self._consensus.clear()
         self._resets += 1
         self._reason = reason
@@ -98,6 +105,7 @@ class SteadyScale:
             sigma=math.sqrt(self._covariance[0, 0]),
             anchors=() if agreed is None else agreed.names,
             learned_from=self._learned_from,
+            shaped_by=self._shaped_by,
             since_reset=self._since_reset,
             resets=self._resets,
             reason=self._reason,
@@ -136,15 +144,33 @@ class SteadyScale:
             change = self._reference.change(view)
             if change is None:
                 self._lose("the frame shows too little of what came before")
-        self._step(view, change, stamp_s, readings)
-        return metres * np.float32(self._factor)
+        log_change = 0.0 if change is None else change.log
+        news = [reading for reading in readings if self._consensus.add(reading, stamp_s, log_change)]
+        self._step(view, change, stamp_s)
+        return self._shaped(metres * np.float32(self._factor), news)
 
-    def _step(self, view: View, change: Change | None, stamp_s: float, readings: Sequence[Reading]) -> None:
+    def _shaped(self, metres: np.ndarray, readings: Sequence[Reading]) -> np.ndarray:
+        """Depth in the kept scale, corrected from place to place by the points that the scale rests on."""
+        self._shaped_by = ()
+        telling = [reading for reading in readings if len(reading.places) and self._is_believed(reading)]
+        if not telling:
+            return metres
+        errors = np.concatenate([reading.log_errors for reading in telling]) + math.log(self._factor)
+        nodes = shape_errors(np.concatenate([reading.places for reading in telling]), errors)
+        if nodes is None:
+            return metres
+        self._shaped_by = tuple(sorted(reading.name for reading in telling))
+        return reshaped(metres, nodes)
+
+    def _is_believed(self, reading: Reading) -> bool:
+        """Is the anchor one of those that the scale rests on, and this reading like its others?"""
+        known = self._agreement is not None and reading.name in self._agreement.names
+        return known and abs(float(np.median(reading.log_errors)) + math.log(self._factor)) < TOLERANCE
+
+    def _step(self, view: View, change: Change | None, stamp_s: float) -> None:
         """Take a frame whose scale has changed so since the reference; None makes it a reference."""
         step_s = min(stamp_s - self._stamp_s, LONGEST_STEP_S) if self._since_reset else FIRST_STEP_S
         log_change = 0.0 if change is None else change.log
-        for reading in readings:
-            self._consensus.add(reading, stamp_s, log_change)
         self._agreement = self._consensus.agreement(stamp_s)
         if step_s > 0:
             self._estimate(log_change, step_s)
