@@ -136,6 +136,36 @@ def test_an_anchor_makes_the_metres_true(rig, name, kind, make, second):
     rig.node.destroy_publisher(publisher)
 
 
+def test_a_coarse_depth_image_corrects_the_depth_from_place_to_place(rig):
+    true = see(pose())[1]
+    wrong = 1.1 + 0.15 * np.sin(np.linspace(-3, 3, CAMERA.width))
+    noise = np.random.default_rng(0).normal(1, 0.01, 16)
+
+    def sparse(image, i):
+        known = np.zeros((CAMERA.height // 4, CAMERA.width // 4), "<u2")
+        known[1::3, 1::3] = np.rint(1000 * noise[i] * true[4::12, 4::12])
+        message = Image(encoding="16UC1", height=known.shape[0], width=known.shape[1], step=known.strides[0])
+        message.data.frombytes(known.tobytes())
+        message.header.frame_id = image.header.frame_id
+        return stamped(message, 1_700_020_000, i)
+
+    publisher = rig.node.create_publisher(Image, "anchor/depth", 10)
+    until(publisher.get_subscription_count, "the node's subscription")
+    rig.call(Trigger, Trigger.Request())
+    facts = rig.collect("/diagnostics", DiagnosticArray)
+    errors = []
+    for i, rgb in enumerate(pictures(16, (wrong,))):
+        message = stamped(rig.image(rgb), 1_700_020_000, i)
+        message.header.frame_id = "camera"
+        publisher.publish(sparse(message, i))
+        errors.append(float(np.abs(np.log(metres(rig.answer(message)) / true)).mean()))
+    by_scale_alone = float(np.abs(np.log(wrong / np.median(wrong))).mean())
+    assert errors[0] == pytest.approx(float(np.abs(np.log(wrong)).mean()), abs=0.02)
+    assert errors[-1] < 0.4 * by_scale_alone
+    until(lambda: "depth" in told(facts, "shape"), "what shapes the depth")
+    rig.node.destroy_publisher(publisher)
+
+
 def test_the_cameras_height_makes_the_metres_true(rig):
     pitch = 0.35
     assert rig.set_parameter("camera_pitch", double_value=pitch) == (True, "")
