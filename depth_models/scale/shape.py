@@ -13,7 +13,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-ROWS, COLUMNS = 10, 13  # of the nodes
+ROWS, COLUMNS = 8, 10  # of the nodes
 REACH = 0.2  # of the picture's sides: surfaces that far apart err nearly independently
 FIELD_SIGMA = 0.12  # of the log error from place to place
 POINT_SIGMA = 0.03  # of that of one point: its own noise, and what is finer than the grid
