@@ -15,7 +15,7 @@ from depth_models.files import written_whole
 
 BEGIN, END = "<!-- written by benchmarks/slam/run.py: begin -->", "<!-- end -->"
 Results = dict[str, dict[str, list[dict[str, Any]]]]  # by sequence, by variant, a run each
-_DRAWN = ("true depth", "constant", "raw", "all aids")
+_DRAWN = ("true depth", "constant", "raw", "points")
 
 
 def write(path: Path, results: Results, folders: list[Path]) -> None:

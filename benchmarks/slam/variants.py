@@ -137,7 +137,11 @@ VARIANTS = [
     Variant("steady scale", "the network's depth with one scale from frame to frame, as the node keeps it", _steady()),
     Variant("range", "steady, anchored by one narrow beam ahead with 1 % of noise", _steady(by_range)),
     Variant("height", "steady, anchored by the camera's height over the floor and its true tilt", _steady(by_height)),
-    Variant("points", "steady, anchored by 60 points a frame with 2 % of noise", _steady(by_points)),
+    Variant(
+        "points",
+        "steady, anchored and corrected in its shape by 60 points a frame with 2 % of noise",
+        _steady(by_points),
+    ),
     Variant("masked", f"raw, without depths whose sigma is over {MOST_RELATIVE_SIGMA:.0%} of them", _masked(_raw)),
     Variant("steady, masked", "both", _masked(_steady())),
     Variant("all aids", "steady, anchored by all three, masked", _masked(_steady(by_range, by_height, by_points))),
