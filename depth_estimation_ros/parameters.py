@@ -62,7 +62,7 @@ _RELIABILITY = ("reliable", "best_effort")
 class NodeParameters:
     """Checked values of every parameter; the fields are the table that the node declares."""
 
-    model: str = _parameter("unet", "Bundled network to run; `depth-models networks` lists them.")
+    model: str = _parameter("unet", "Bundled weights to run; `depth-models networks` lists them.")
     weights: str = _parameter("", "Checkpoint file to run instead of the bundled one of `model`.")
     device: str = _parameter(
         "auto", "auto (a GPU where there is one), cpu, cuda or cuda:N.", pattern=r"auto|cpu|cuda(:\d+)?"

@@ -25,7 +25,7 @@ ARGUMENTS = {  # name: (default, description)
 }
 # Parameters of the node that are arguments too. They are not set unless given, or defaults would win over params_file.
 PARAMETERS = {  # name: (type, the node's default, description)
-    "model": (str, "unet", "bundled network to run; `depth-models networks` lists them"),
+    "model": (str, "unet", "bundled weights to run; `depth-models networks` lists them"),
     "weights": (str, "", "checkpoint file to run instead of the bundled one"),
     "device": (str, "auto", "auto, cpu, cuda or cuda:N"),
     "backend": (str, "auto", "what runs the network, such as torch, openvino or tensorrt; auto measures"),

@@ -54,6 +54,10 @@ def test_networks_counts_what_the_networks_have(capsys):
     assert rows["multiscale"]["gflop"] == pytest.approx(flop / 1e9, rel=1e-6)
     table = output(capsys, "networks").out
     assert all(name in table for name in rows)
+    assert {name: row["bundled"] for name, row in rows.items() if row["bundled"]} == {
+        "fpn": ["fpn"],
+        "unet": ["unet", "unet_small"],
+    }
     assert "231.2 M" in table
 
 

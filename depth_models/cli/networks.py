@@ -8,7 +8,7 @@ from typing import Any
 
 from depth_models.cli.arguments import add_json
 
-HELP = "list the networks: parameters, GFLOP, bundled or not"
+HELP = "list the networks: parameters, GFLOP, bundled checkpoints"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,11 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a row a network, in its default configuration: the paper's, where it is the paper's network."""
-    from depth_models.checkpoint import bundled
+    from depth_models.checkpoint import Checkpoint, bundled
     from depth_models.networks import list_networks
 
-    names = bundled()
-    rows = [{**_row(name), "bundled": name in names} for name in list_networks()]
+    networks = {name: Checkpoint.load(path).network for name, path in bundled().items()}
+    rows = [
+        {**_row(network), "bundled": [name for name, its in networks.items() if its == network]}
+        for network in list_networks()
+    ]
     if args.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     for row in rows:
         at = "x".join(map(str, row["size"]))
         counts = "".join(f"{row[k] / 1e6:>10.1f} M" for k in ("parameters", "trainable"))
-        print(f"{row['network']:<12}{counts}{row['gflop']:>9.1f}  {at:<9} {'yes' if row['bundled'] else 'no'}")
+        print(f"{row['network']:<12}{counts}{row['gflop']:>9.1f}  {at:<9} {', '.join(row['bundled']) or 'none'}")
     return 0
 
 
