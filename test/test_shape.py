@@ -103,6 +103,22 @@ def test_a_cloud_that_is_not_like_its_others_does_not_bend_the_depth():
     def last_is_wrong(i, *rest):
         return cloud(i, *rest, factor=0.8 if i == 24 else 1.0)
 
-    errors, state = walked(last_is_wrong)
+    errors, _ = walked(last_is_wrong)
+    assert errors[24] < 0.4 * np.abs(PLANTED).mean()  # by the clouds just before
+
+
+def test_frames_between_clouds_are_corrected_too_and_for_a_moment_only():
+    nothing = Reading("points", np.empty(0), None)
+
+    def every_second(i, *rest):
+        return cloud(i, *rest) if i % 2 == 0 else nothing
+
+    def until_frame_30(i, *rest):
+        return cloud(i, *rest) if i <= 30 else nothing
+
+    errors, state = walked(every_second, 30)
+    assert errors[-6:].max() < 0.5 * np.abs(PLANTED).mean()
+    assert state.shaped_by == ("points",)
+    errors, state = walked(until_frame_30, 40)
+    assert errors[31] < 0.5 * np.abs(PLANTED).mean() < errors[33]
     assert (state.anchors, state.shaped_by) == (("points",), ())
-    assert errors[24] < 1.5 * np.abs(PLANTED).mean()  # that of its shape, as without points

@@ -7,12 +7,14 @@ the mean error is taken to be zero, as nothing better is known; anchors that agr
 known when they are gone. Real changes of distance are no change of scale, so nothing lags behind them.
 
 Anchors that know single points tell more than a scale: what is left of their errors is taken out from place to place
-(`shape`), in their own frame only.
+(`shape`). Their points count for a moment longer than their own frame, so that the correction does not flicker and also
+reaches frames between those that have points.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +38,7 @@ SURPRISE = 0.25  # between the log scales that are estimated and agreed on; one 
 LEAST_KEPT = 0.6  # of the reference's corners, and of its pixels; below, a new reference is taken
 MOST_MOVED = 0.1  # of the median depth
 LONGEST_STEP_S, FIRST_STEP_S = 1.0, 1 / 30
+POINTS_S = 0.2  # for which points count at their place in the picture, although the camera moves
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,16 @@ class ScaleState:
     since_reset: int
     resets: int
     reason: str
+
+
+@dataclass(frozen=True)
+class _Points:
+    """What an anchor's points found wrong with a frame in its kept scale: as in `Reading`, but for `errors`."""
+
+    stamp_s: float
+    name: str
+    places: np.ndarray
+    errors: np.ndarray
 
 
 class SteadyScale:
@@ -91,6 +104,7 @@ class SteadyScale:
         self._covariance = np.full((2, 2), self._mean_variance) + np.diag([FRAME_SIGMA**2, 0.0])
         self._since_reset, self._factor = 0, 1.0
         self._agreement: Agreement | None = None
+        self._points: deque[_Points] = deque()
         self._shaped_by: tuple[str, ...] = ()
         self._consensus.clear()
         self._resets += 1
@@ -147,19 +161,25 @@ class SteadyScale:
         log_change = 0.0 if change is None else change.log
         news = [reading for reading in readings if self._consensus.add(reading, stamp_s, log_change)]
         self._step(view, change, stamp_s)
-        return self._shaped(metres * np.float32(self._factor), news)
+        self._points.extend(
+            _Points(stamp_s, reading.name, reading.places, reading.log_errors + math.log(self._factor))
+            for reading in news
+            if len(reading.places) and self._is_believed(reading)
+        )
+        return self._shaped(metres * np.float32(self._factor))
 
-    def _shaped(self, metres: np.ndarray, readings: Sequence[Reading]) -> np.ndarray:
+    def _shaped(self, metres: np.ndarray) -> np.ndarray:
         """Depth in the kept scale, corrected from place to place by the points that the scale rests on."""
         self._shaped_by = ()
-        telling = [reading for reading in readings if len(reading.places) and self._is_believed(reading)]
-        if not telling:
+        while self._points and self._points[0].stamp_s < self._stamp_s - POINTS_S:
+            self._points.popleft()
+        if not self._points:
             return metres
-        errors = np.concatenate([reading.log_errors for reading in telling]) + math.log(self._factor)
-        nodes = shape_errors(np.concatenate([reading.places for reading in telling]), errors)
+        places = np.concatenate([points.places for points in self._points])
+        nodes = shape_errors(places, np.concatenate([points.errors for points in self._points]))
         if nodes is None:
             return metres
-        self._shaped_by = tuple(sorted(reading.name for reading in telling))
+        self._shaped_by = tuple(sorted({points.name for points in self._points}))
         return reshaped(metres, nodes)
 
     def _is_believed(self, reading: Reading) -> bool:
