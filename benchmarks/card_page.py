@@ -115,20 +115,22 @@ def _data(value: Any) -> Iterator[dict[str, Any]]:
 
 def _training(checkpoint: Checkpoint) -> str:
     runs = _runs(checkpoint.record)
-    data = {one["file"]: one for run in runs for one in _data(run.get("data"))}
+    data: list[Any] = []
+    for one in (one for run in runs for one in _data(run.get("data"))):
+        data += [one] * (one not in data)  # two that share a name need not be the same
     lines = ["## What it was trained on\n"]
     lines += [
-        f"* `{name}`: {one.get('frames', '?')} frames"
+        f"* `{one['file']}`: {one.get('frames', '?')} frames"
         + (f", made by `{one['command']}`" if "command" in one else "")
         + (
             f" ({', version '.join(str(one[key]) for key in ('generator', 'version') if key in one)})"
             if one.get("generator")
             else ""
         )
-        for name, one in data.items()
+        for one in data
     ]
     lines += ["\nLicences of what went in:\n"]
-    text = f"{checkpoint.config} {runs} {list(data.values())}"
+    text = f"{checkpoint.config} {runs} {data}"
     lines += [f"* {licence}" for name, licence in LICENCES.items() if name in text]
     lines += [
         f"\nIt has not seen: {UNSEEN}.",

@@ -44,3 +44,10 @@ def see(where, camera=CAMERA):
     faces = [cv2.remap(np.ascontiguousarray(_TEXTURE[..., k]), u, v, cv2.INTER_LINEAR) for k in range(6)]
     grey = np.choose(side, faces)
     return np.repeat(grey[..., None], 3, axis=2), depth.reshape(camera.height, camera.width).astype(np.float32)
+
+
+def points_of(depth, pixels):
+    """(N, 3) points of a depth image at (N, 2) pixels x, y."""
+    x, y = pixels.T
+    z = depth[y, x].astype(float)
+    return np.stack([(x - CAMERA.cx) / CAMERA.fx * z, (y - CAMERA.cy) / CAMERA.fy * z, z], axis=1)

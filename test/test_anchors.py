@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from box_room import CAMERA, HALF_M, pose, see, walk
+from box_room import CAMERA, HALF_M, points_of, pose, see, walk
 
 from depth_models.scale.anchors import Beam, height_error, point_errors, range_error
 from depth_models.scale.consensus import Consensus, Reading
@@ -10,13 +10,6 @@ from depth_models.scale.steadying import SteadyScale
 
 AHEAD = (0.0, 0.0, 1.0)
 FRAMES = 30
-
-
-def points_of(depth, pixels):
-    """(N, 3) points at (N, 2) pixels x, y."""
-    x, y = pixels.T
-    z = depth[y, x].astype(float)
-    return np.stack([(x - CAMERA.cx) / CAMERA.fx * z, (y - CAMERA.cy) / CAMERA.fy * z, z], axis=1)
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.4])

@@ -102,14 +102,18 @@ def cloud(image, i):
     return message
 
 
-def depth_image(image, i):
-    """Of a quarter of the image's size, in millimetres, with a depth here and there."""
+def millimetres(image, cells, known_m):
+    """A depth image of a quarter of the image's size with a depth in some of its pixels."""
     known = np.zeros((CAMERA.height // 4, CAMERA.width // 4), "<u2")
-    known[14:17, 19:22] = np.rint(distances()[i] * 1000)
+    known[cells] = np.rint(1000 * known_m)
     message = Image(encoding="16UC1", height=known.shape[0], width=known.shape[1], step=known.strides[0])
     message.data.frombytes(known.tobytes())
     message.header.frame_id = image.header.frame_id
     return message
+
+
+def depth_image(image, i):
+    return millimetres(image, np.s_[14:17, 19:22], distances()[i])
 
 
 @pytest.mark.parametrize(
@@ -141,14 +145,6 @@ def test_a_coarse_depth_image_corrects_the_depth_from_place_to_place(rig):
     wrong = 1.1 + 0.15 * np.sin(np.linspace(-3, 3, CAMERA.width))
     noise = np.random.default_rng(0).normal(1, 0.01, 16)
 
-    def sparse(image, i):
-        known = np.zeros((CAMERA.height // 4, CAMERA.width // 4), "<u2")
-        known[1::3, 1::3] = np.rint(1000 * noise[i] * true[4::12, 4::12])
-        message = Image(encoding="16UC1", height=known.shape[0], width=known.shape[1], step=known.strides[0])
-        message.data.frombytes(known.tobytes())
-        message.header.frame_id = image.header.frame_id
-        return stamped(message, 1_700_020_000, i)
-
     publisher = rig.node.create_publisher(Image, "anchor/depth", 10)
     until(publisher.get_subscription_count, "the node's subscription")
     rig.call(Trigger, Trigger.Request())
@@ -157,7 +153,8 @@ def test_a_coarse_depth_image_corrects_the_depth_from_place_to_place(rig):
     for i, rgb in enumerate(pictures(16, (wrong,))):
         message = stamped(rig.image(rgb), 1_700_020_000, i)
         message.header.frame_id = "camera"
-        publisher.publish(sparse(message, i))
+        known = millimetres(message, np.s_[1::3, 1::3], noise[i] * true[4::12, 4::12])
+        publisher.publish(stamped(known, 1_700_020_000, i))
         errors.append(float(np.abs(np.log(metres(rig.answer(message)) / true)).mean()))
     by_scale_alone = float(np.abs(np.log(wrong / np.median(wrong))).mean())
     assert errors[0] == pytest.approx(float(np.abs(np.log(wrong)).mean()), abs=0.02)

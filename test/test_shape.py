@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from box_room import CAMERA, see, walk
-from test_anchors import points_of
+from box_room import CAMERA, points_of, see, walk
 
 from depth_models.scale import shape
 from depth_models.scale.anchors import point_errors
@@ -61,6 +60,7 @@ def test_points_that_agree_with_the_depth_or_with_nothing_leave_it():
     assert shape_errors(places, rng.uniform(-1, 1, 60)) is None
     assert shape_errors(places[:7], PLANTED.ravel()[:7]) is None  # too few
     assert shape_errors(np.empty((0, 2)), np.empty(0)) is None
+    assert shape_errors(places, np.zeros(60)) is None  # nothing to mend
 
 
 def test_what_is_far_from_all_points_stays_and_nan_stays_nan():

@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m depth_estimation_ros.demo", description="Camera, node and viewer over real ROS 2."
     )
-    parser.add_argument("--model", default="unet", help="bundled network to run (default: unet)")
+    parser.add_argument("--model", default="unet", help="bundled weights to run (default: unet)")
     parser.add_argument("--weights", type=Path, help="checkpoint file to run instead")
     parser.add_argument(
         "--input", type=Path, help="folder of images, image, video or rosbag2; default: a rendered room"

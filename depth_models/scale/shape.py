@@ -19,7 +19,7 @@ FIELD_SIGMA = 0.12  # of the log error from place to place
 POINT_SIGMA = 0.03  # of that of one point: its own noise, and what is finer than the grid
 LARGEST = 0.3  # a point that differs by more in log depth from its frame's scale is taken for wrong
 FEWEST = 8  # points
-LEAST_GAIN = 0.1  # of the mean error at points that were left out; below, the field is not worth its own
+LEAST_GAIN = 0.1  # of the median error at points that were left out; below, the field is not worth its own
 _ROUNDS = 3  # of weighting points by how well they fit
 
 
@@ -50,8 +50,8 @@ def shape_errors(places: np.ndarray, log_errors: np.ndarray) -> np.ndarray | Non
         leverage = precision * ((weights_of @ covariance) * weights_of).sum(axis=1)
         left_out = residuals / (1 - leverage)  # residuals of fields made without the point
         trust = 1 / (1 + (left_out / (2 * POINT_SIGMA)) ** 2)
-    gain = 1 - np.median(np.abs(left_out)) / np.median(np.abs(errors))
-    return nodes.reshape(ROWS, COLUMNS) if gain > LEAST_GAIN else None
+    helps = np.median(np.abs(left_out)) < (1 - LEAST_GAIN) * np.median(np.abs(errors))
+    return nodes.reshape(ROWS, COLUMNS) if helps else None
 
 
 def reshaped(metres: np.ndarray, nodes: np.ndarray) -> np.ndarray:

@@ -158,14 +158,7 @@ class SteadyScale:
             change = self._reference.change(view)
             if change is None:
                 self._lose("the frame shows too little of what came before")
-        log_change = 0.0 if change is None else change.log
-        news = [reading for reading in readings if self._consensus.add(reading, stamp_s, log_change)]
-        self._step(view, change, stamp_s)
-        self._points.extend(
-            _Points(stamp_s, reading.name, reading.places, reading.log_errors + math.log(self._factor))
-            for reading in news
-            if len(reading.places) and self._is_believed(reading)
-        )
+        self._step(view, change, stamp_s, readings)
         return self._shaped(metres * np.float32(self._factor))
 
     def _shaped(self, metres: np.ndarray) -> np.ndarray:
@@ -187,14 +180,20 @@ class SteadyScale:
         known = self._agreement is not None and reading.name in self._agreement.names
         return known and abs(float(np.median(reading.log_errors)) + math.log(self._factor)) < TOLERANCE
 
-    def _step(self, view: View, change: Change | None, stamp_s: float) -> None:
+    def _step(self, view: View, change: Change | None, stamp_s: float, readings: Sequence[Reading]) -> None:
         """Take a frame whose scale has changed so since the reference; None makes it a reference."""
         step_s = min(stamp_s - self._stamp_s, LONGEST_STEP_S) if self._since_reset else FIRST_STEP_S
         log_change = 0.0 if change is None else change.log
+        news = [reading for reading in readings if self._consensus.add(reading, stamp_s, log_change)]
         self._agreement = self._consensus.agreement(stamp_s)
         if step_s > 0:
             self._estimate(log_change, step_s)
         self._factor = math.exp(-(self._state[0] + log_change))
+        self._points.extend(
+            _Points(stamp_s, reading.name, reading.places, reading.log_errors + math.log(self._factor))
+            for reading in news
+            if len(reading.places) and self._is_believed(reading)
+        )
         if change is None or _is_worn(change):
             self._reference, self._camera = Reference(view), view.camera
             self._state[0] += log_change
