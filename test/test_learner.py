@@ -11,6 +11,7 @@ from depth_models.networks import create_network
 from depth_models.networks.registry import network_class
 from depth_models.training.learner import Learner
 from depth_models.training.optimisation import rate_factor
+from depth_models.training.precision import mixed_precision
 
 
 def item(frames, seed):
@@ -97,6 +98,27 @@ def test_compiling_without_a_compiler_says_what_to_install(monkeypatch):
     monkeypatch.setenv("CXX", "/no/such/compiler")
     with pytest.raises(DepthModelsError, match=r"'/no/such/compiler' is not found: apt install g\+\+"):
         learner(plain_config(compile=True))
+
+
+def test_bf16_on_cpus_leaves_depthwise_convolutions_in_float32():
+    """Their backward pass in bfloat16 takes up to eight times as long."""
+    torch.manual_seed(0)
+    depthwise, pointwise = nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 1)
+    x = torch.rand(2, 8, 12, 12)
+    with mixed_precision("cpu", "bf16"):
+        first = pointwise(x)
+        second = depthwise(first)
+    assert (first.dtype, second.dtype) == (torch.bfloat16, torch.float32)
+    assert torch.equal(second, depthwise(first.float()))
+    with mixed_precision("cpu", "fp32"):
+        assert torch.equal(pointwise(x), pointwise(x.float()))
+
+
+def test_bf16_learns_what_float32_does():
+    one, other = learner(config(precision="bf16")), learner(config(precision="fp32"))
+    losses = [[each.learn([item(8, 0)], 20)["loss"] for _ in range(20)] for each in (one, other)]
+    assert losses[0][-1] < 0.7 * losses[0][0]
+    assert losses[0][-1] == pytest.approx(losses[1][-1], rel=0.1)
 
 
 @pytest.mark.gpu

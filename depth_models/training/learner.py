@@ -20,9 +20,8 @@ from depth_models.errors import DepthModelsError
 from depth_models.losses import Criterion
 from depth_models.networks.registry import DepthNetwork
 from depth_models.training.optimisation import make_optimizer, moving_average, rate_factor
+from depth_models.training.precision import mixed_precision
 from depth_models.types import DepthOutput
-
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Learner:
@@ -76,8 +75,7 @@ class Learner:
     def predict(self, network: nn.Module, images: Tensor) -> DepthOutput:
         """A network's output for (N, H, W, 3) uint8 canvases, on the device."""
         images = self._config.preprocess.normalise(images.to(self.device, non_blocking=True))
-        dtype = _TYPES[self._config.precision]
-        with torch.autocast(torch.device(self.device).type, dtype, enabled=dtype != torch.float32):
+        with mixed_precision(self.device, self._config.precision):
             return network(images)
 
     def loss(self, output: DepthOutput, target: Tensor, valid: Tensor) -> Tensor:
