@@ -23,7 +23,7 @@ def checkpoint_of(name, seed=0, **changes):
     """A small one whose output varies: untrained, a network says nearly the same everywhere, which proves little."""
     torch.manual_seed(seed)
     cls = network_class(name)
-    network = create_network(name, **cls.small, **changes)
+    network = create_network(name, **(cls.small | changes))
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
@@ -136,6 +136,36 @@ def test_bf16_on_a_cpu_without_it_is_refused(small, monkeypatch):
     monkeypatch.setattr(openvino, "Core", OldCpu)
     with pytest.raises(DepthModelsError, match="needs a CPU with AVX512-BF16 or AMX"):
         DepthPredictor(small, "cpu", "openvino", "bf16")
+
+
+def skip_without_bf16(core):
+    if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU does not multiply bfloat16")
+
+
+def test_in_bf16_a_light_encoders_first_depthwise_convolution_stays_in_fp32(tmp_path):
+    openvino = pytest.importorskip("openvino")
+    light = checkpoint_of("unet", encoder="efficientnet_lite0")
+    BACKENDS["openvino"].build(light, tmp_path, "cpu", "bf16", None)
+    core = openvino.Core()
+    convolutions = [o for o in core.read_model(tmp_path / "model.xml").get_ordered_ops() if "Convol" in str(o)]
+    marked = [any(key.startswith("DisablePrecision") for key in op.get_rt_info()) for op in convolutions]
+    assert convolutions[1].get_type_name() == "GroupConvolution"
+    assert marked == [False, True] + [False] * (len(marked) - 2)
+    skip_without_bf16(core)
+    running = BACKENDS["openvino"].open(tmp_path, "cpu", "bf16", 1)._request(1).get_compiled_model().get_runtime_model()
+    layers = [op.get_rt_info() for op in running.get_ordered_ops()]
+    precisions = [
+        info["runtimePrecision"].astype(str) for info in layers if info["layerType"].astype(str) == "Convolution"
+    ]
+    assert precisions[:4] == ["bf16", "f32", "bf16", "bf16"]
+
+
+def test_every_network_runs_in_bf16(checkpoint, eager):
+    skip_without_bf16(pytest.importorskip("openvino").Core())
+    canvases = patterns(2, *network_class(checkpoint.network).small_size)
+    backend = BACKENDS["openvino"].load(checkpoint, "cpu", "bf16", 1)
+    np.testing.assert_allclose(backend(canvases).depth, eager(canvases).depth, rtol=0.1)
 
 
 def test_openvinos_threads_are_bound_to_no_core(small):

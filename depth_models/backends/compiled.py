@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,13 @@ _FRAMES = 2  # of the check when a file is built
 
 
 class CompiledBackend(Backend):
-    """A back-end whose network is built once into a folder of the cache, and read from there without torch."""
+    """A back-end whose network is built once into a folder of the cache, and read from there without torch.
+
+    Attributes:
+        recipe: changes when `build` writes other files of the same weights.
+    """
+
+    recipe: ClassVar[int] = 1
 
     @classmethod
     @abstractmethod
@@ -55,6 +61,7 @@ class CompiledBackend(Backend):
             "weights": checkpoint.digest,
             "backend": cls.name,
             "version": cls.version(),
+            "recipe": cls.recipe,
             "device": [device.partition(":")[0], cls.identity(device)],
             "precision": precision,
             "size": [pre.height, pre.width],
