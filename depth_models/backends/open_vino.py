@@ -45,10 +45,12 @@ class OpenVINO(CompiledBackend):
         import openvino
 
         from depth_models.backends.export import KEY, description, onnx_program
+        from depth_models.backends.open_vino_graph import rewrite
 
         program = onnx_program(checkpoint, "int8" if precision == "int8" else "fp32", calibration)
         # Not convert_model, with which a quantised file of 1.7 % mean difference has 12 %.
         model = openvino.Core().read_model(program)
+        rewrite(model)
         model.set_rt_info(json.dumps(description(checkpoint, precision)), KEY)
         openvino.save_model(model, folder / _FILE, compress_to_fp16=False)
         if precision == "bf16":  # is chosen when it is opened; the weights are fp32's
