@@ -40,8 +40,7 @@ def upsample_depth(depth: np.ndarray, height: int, width: int) -> np.ndarray:
     rows, columns = (_cells(size, target) for size, target in zip(depth.shape, (height, width), strict=True))
     # Columns first, so that rows are copied whole; and copyTo, with which all pixels take less than the few by index.
     is_edge = _edge_cells(depth).take(columns, axis=1).take(rows, axis=0)
-    nearest = depth.take(_nearest(depth.shape[1], width), axis=1).take(_nearest(depth.shape[0], height), axis=0)
-    cv2.copyTo(nearest, is_edge.view(np.uint8), metres)
+    cv2.copyTo(_nearest(depth, height, width), is_edge.view(np.uint8), metres)
     return metres
 
 
@@ -66,6 +65,10 @@ def _cells(size: int, target: int) -> np.ndarray:
     return ((2 * np.arange(target) + 1) * size + target) // (2 * target)
 
 
-def _nearest(size: int, target: int) -> np.ndarray:
-    """(target,) index of the pixel in which each target pixel's centre lies."""
-    return (2 * np.arange(target) + 1) * size // (2 * target)
+def _nearest(depth: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(height, width) of the pixels of `depth` in which each target pixel's centre lies."""
+    if height % depth.shape[0] == 0 and width % depth.shape[1] == 0:
+        # Three times as fast. Between pixels it takes another one than PyTorch does, but no centre lies there now.
+        return cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    rows, columns = ((2 * np.arange(t) + 1) * s // (2 * t) for s, t in zip(depth.shape, (height, width), strict=True))
+    return depth.take(columns, axis=1).take(rows, axis=0)

@@ -238,11 +238,13 @@ class Preprocess:
         # Scaled while it is small; the product is new memory, whatever the size.
         metres = upsample_depth(canvas * np.float32(self.metres_per_output(box, fx, fy)), height, width)
         valid = (metres > 0) & (metres < np.inf)
-        metres[~valid] = np.nan
+        if not valid.all():
+            metres[~valid] = np.nan
         if sigma is None:
             return Depth(metres, valid)
         deviation = np.asarray(sigma)[inner]
         with np.errstate(all="ignore"):
             if self.calibration is not None:
                 deviation = deviation * self.calibration.slope(raw)
-            return Depth(metres, valid, resize_linear(deviation / canvas, height, width) * metres)
+            relative = resize_linear(deviation / canvas, height, width)
+            return Depth(metres, valid, np.multiply(relative, metres, out=relative))
