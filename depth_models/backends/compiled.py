@@ -11,11 +11,13 @@ import numpy as np
 
 from depth_models.backends.base import Backend
 from depth_models.backends.cache import LOG, cached
+from depth_models.errors import DepthModelsError
 
 if TYPE_CHECKING:
     from depth_models.checkpoint import Checkpoint
+    from depth_models.preprocess import Preprocess
 
-_FRAMES = 2  # of the check when a file is built
+_PATTERNS = 2  # of the check when a file is built
 
 
 class CompiledBackend(Backend):
@@ -81,17 +83,32 @@ class CompiledBackend(Backend):
         Raises:
             DepthModelsError: too far for its precision.
         """
-        from depth_models.backends.parity import compare, patterns
+        from depth_models.backends.parity import compare
         from depth_models.backends.pytorch import Eager
-        from depth_models.backends.quantisation import CALIBRATION, CHECK, room_samples
 
-        pre, truth = checkpoint.preprocess, None
-        canvases = patterns(_FRAMES, pre.height, pre.width)
-        if precision == "int8":
-            rooms = room_samples(CALIBRATION, CHECK, pre.height, pre.width)
-            canvases, truth = np.stack([pre.canvas(s.rgb) for s in rooms]), [pre.target(s) for s in rooms]
+        canvases, truth = _frames(checkpoint.preprocess, precision)
         backend, reference = cls.open(folder, device, precision, None), Eager.load(checkpoint, "cpu", "fp32", None)
         parity = compare(backend, reference, precision, canvases, truth)
         backend.close()
         parity.require(f"{checkpoint.network!r} on back-end {cls.name!r}")
         return {"network": checkpoint.network, "parity": parity.to_dict()}
+
+
+def _frames(pre: Preprocess, precision: str) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]] | None]:
+    """Canvases to compare on, and their truth where there is one.
+
+    Less precision is judged on rooms: patterns are unlike any picture that a network was made for, and what it says of
+    them turns on little (the bundled unet in bf16 is 0.4 % off on rooms, 1.3 % on patterns). Where no rooms can be
+    rendered patterns must do.
+    """
+    from depth_models.backends.parity import patterns
+    from depth_models.backends.quantisation import CALIBRATION, CHECK, room_samples
+
+    if precision != "fp32":
+        try:
+            rooms = room_samples(CALIBRATION, CHECK, pre.height, pre.width)
+        except DepthModelsError as error:
+            LOG.warning("%s; %s is compared on patterns instead", error, precision)
+        else:
+            return np.stack([pre.canvas(s.rgb) for s in rooms]), [pre.target(s) for s in rooms]
+    return patterns(_PATTERNS, pre.height, pre.width), None
