@@ -27,12 +27,12 @@ NETWORKS = """## Networks
 
 Batch 1, {threads} threads, from a uint8 canvas to float32 depth on the host. *p95* of few rounds is about the largest.
 *Memory*: most resident memory of a process of its own that loads the network and runs it twice. *File*: what is read to
-load it. *Difference*: of its depth from eager fp32's, mean over the pixels of some pictures (int8 of bundled weights:
-rooms). The networks that are not bundled have the paper's configuration, 480x640 and random weights, which are as fast
-as trained ones; what int8 does to their depth means nothing, so their int8 is calibrated on four patterns and not held
-to a limit. *not held*: what the package refuses to run, since the difference is above its limit (bf16 1 %, int8 3 %),
-measured for its speed alone. Compiling the two deepest networks with `torch.compile` takes more than five minutes and
-is left out.
+load it. *Difference*: of its depth from eager fp32's, mean over the pixels of some pictures, or of rooms (bf16 and int8
+of bundled weights). The networks that are not bundled have the paper's configuration, 480x640 and random weights, which
+are as fast as trained ones; what int8 does to their depth means nothing, so their int8 is calibrated on four patterns
+and not held to a limit. *not held*: what the package refuses to run, since the difference is above its limit (bf16 1 %,
+int8 3 %), measured for its speed alone. Compiling the two deepest networks with `torch.compile` takes more than five
+minutes and is left out.
 """
 MESSAGES = """## From message to message
 
