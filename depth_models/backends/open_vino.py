@@ -27,7 +27,7 @@ class OpenVINO(CompiledBackend):
 
     In bf16 the first grouped convolution stays in fp32: a light encoder's first depthwise one, which takes little of
     the time and makes most of the difference. On rooms the depth of the bundled networks differs by 0.4 to 0.7 % from
-    fp32's, and by 0.7 to 1.1 % without.
+    fp32's, and by 0.6 to 1.1 % without.
     """
 
     name: ClassVar[str] = "openvino"
