@@ -27,10 +27,9 @@ def main() -> None:
     """Print samples/s of each way, and how many times float32's that is: medians over the rounds."""
     name, size, batch, rounds = (*sys.argv[1:], *("unet_lite0", "112x144", "16", "7")[len(sys.argv) - 1 :])
     height, width = map(int, size.split("x"))
-    options = {**TrainConfig.load(name, []).options, "encoder_weights": None}
-    network = (
-        create_network(TrainConfig.load(name, []).network, **options).to(memory_format=torch.channels_last).train()
-    )  # type: ignore[call-overload]
+    config = TrainConfig.load(name, ["options.encoder_weights=null"])
+    network = create_network(config.network, **config.options).train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.rand(int(batch), 3, height, width).contiguous(memory_format=torch.channels_last)
 
     def step(context: AbstractContextManager) -> float:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network, list_networks
-from depth_models.backends import BACKENDS, Outputs
+from depth_models.backends import BACKENDS, Outputs, compiled, quantisation
 from depth_models.backends.parity import patterns
 from depth_models.networks.registry import network_class
 
@@ -166,6 +166,27 @@ def test_every_network_runs_in_bf16(checkpoint, eager):
     canvases = patterns(2, *network_class(checkpoint.network).small_size)
     backend = BACKENDS["openvino"].load(checkpoint, "cpu", "bf16", 1)
     np.testing.assert_allclose(backend(canvases).depth, eager(canvases).depth, rtol=0.1)
+
+
+def test_less_precision_is_judged_on_rooms_and_int8_on_nothing_else(monkeypatch, caplog):
+    pytest.importorskip("embreex")
+    pre = Preprocess(24, 32, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), focal_px=30.0)
+    rooms, truth = compiled._frames(pre, "bf16")
+    assert (rooms.shape, len(truth)) == ((quantisation.CHECK, 24, 32, 3), quantisation.CHECK)
+    exact, nothing = compiled._frames(pre, "fp32")
+    assert np.array_equal(exact, patterns(2, 24, 32))
+    assert nothing is None
+
+    def without_renderer(*_):
+        raise DepthModelsError("no embreex here")
+
+    monkeypatch.setattr(quantisation, "room_samples", without_renderer)
+    instead, nothing = compiled._frames(pre, "bf16")
+    assert np.array_equal(instead, exact)
+    assert nothing is None
+    assert "no embreex here; bf16 is compared on patterns instead" in caplog.text
+    with pytest.raises(DepthModelsError, match="no embreex here"):
+        compiled._frames(pre, "int8")
 
 
 def test_openvinos_threads_are_bound_to_no_core(small):
