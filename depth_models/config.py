@@ -52,6 +52,23 @@ class Optimisation:
 
 
 @dataclass(frozen=True)
+class Distillation:
+    """What is learnt from another network.
+
+    Attributes:
+        teacher: its checkpoint, a bundled name or a file, which must give metres; '' for none.
+        share: of the loss that is against its depth, over 0 and up to 1; the rest is against the truth.
+    """
+
+    teacher: str = ""
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise DepthModelsError(f"distillation needs a share over 0 and up to 1; got {self}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides a run but the data file. The defaults are the paper's where it says.
 
@@ -66,6 +83,7 @@ class TrainConfig:
             all; what it leaves out is drawn anew for every epoch. [] for all of all.
         augmentation: see `Augmentation`.
         loss: weight by name, see `depth_models.losses`.
+        distillation: see `Distillation`.
         optimisation: see `Optimisation`.
         batch_size: training samples that the network sees at once, over all processes.
         accumulate: batches per step, which together make its gradient.
@@ -88,6 +106,7 @@ class TrainConfig:
     mix: list[float] = field(default_factory=list)
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: dict[str, float] = field(default_factory=lambda: {"smooth_l1": 1.0})
+    distillation: Distillation = field(default_factory=Distillation)
     optimisation: Optimisation = field(default_factory=Optimisation)
     batch_size: int = 4
     accumulate: int = 1

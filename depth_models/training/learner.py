@@ -21,6 +21,7 @@ from depth_models.losses import Criterion
 from depth_models.networks.registry import DepthNetwork
 from depth_models.training.optimisation import make_optimizer, moving_average, rate_factor
 from depth_models.training.precision import mixed_precision
+from depth_models.training.teacher import Teacher
 from depth_models.types import DepthOutput
 
 
@@ -39,16 +40,19 @@ class Learner:
         device: 'cuda:N' where there is a GPU, else 'cpu'.
         network: the network.
         step: steps taken.
+        teacher: whom it learns from beside the truth, or None.
 
     Raises:
         DepthModelsError: a precision that the device does not have; a loss that is not known; no compiler, see
-            `compiled`.
+            `compiled`; or as `Teacher`.
     """
 
     def __init__(self, config: TrainConfig, network: DepthNetwork) -> None:
         self.device = _device(config)
         self.step = 0
         self._config, self._criterion = config, Criterion(config.loss)
+        taught = config.distillation.teacher
+        self.teacher = Teacher(taught, config.preprocess, self.device) if taught else None
         if world_size() > 1 and self.device != "cpu":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.network: DepthNetwork = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,11 +108,20 @@ class Learner:
             ready = number == len(batches)  # only then do processes exchange gradients
             with nullcontext() if ready else getattr(self._forward, "no_sync", nullcontext)():
                 share = float(valid.sum() / pixels)
-                part = share * self.loss(self.predict(self._forward, images), target, valid)
+                part = share * self._lesson(images, target, valid)
                 self._scaler.scale(part * world_size()).backward()  # processes' gradients are averaged
             loss += part.detach()
         norm = self._move()
         return {"loss": float(total(loss)), "grad_norm": float(norm), "lr": lr}
+
+    def _lesson(self, images: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Scalar loss of a batch, against the truth and, where there is a teacher, against its depth."""
+        output = self.predict(self._forward, images)
+        loss = self.loss(output, target, valid)
+        if self.teacher is None:
+            return loss
+        share = self._config.distillation.share
+        return (1 - share) * loss + share * self.loss(output, *self.teacher(images))
 
     def _move(self) -> Tensor:
         """From gradients to weights; returns the gradient's norm."""

@@ -147,6 +147,7 @@ class _Run:
             "config": self.config.to_dict(),
             "command": self._command,
             "init": self._ancestor,
+            "teacher": self.learner.teacher.record if self.learner.teacher else {},
             "steps": self.learner.step,
             "val": metrics,
             "version": package,
