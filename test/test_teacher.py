@@ -12,6 +12,7 @@ from depth_models.checkpoint import Checkpoint
 from depth_models.preprocess import Preprocess
 from depth_models.training import train
 from depth_models.training.learner import Learner
+from depth_models.training.start import fine_tuning
 from depth_models.training.teacher import Teacher
 from depth_models.types import Calibration
 
@@ -104,6 +105,8 @@ def test_a_run_records_its_teacher(planes, tmp_path):
     path = teacher(tmp_path)
     best = train(plain_config(distillation={"teacher": path}, epochs=1), planes, tmp_path / "run")
     assert Checkpoint.load(best).record["teacher"] == {"checkpoint": path, "record": {"made": "for a test"}}
+    assert Checkpoint.load(best).record["config"]["distillation"] == {"teacher": path, "share": 0.5}
+    assert fine_tuning(str(best)).distillation.teacher == "", "whose file need not be where it is fine-tuned"
 
 
 def test_what_gives_no_metres_and_a_share_of_nothing_are_refused(tmp_path):

@@ -21,6 +21,8 @@ _FINE = 0.2  # of the rate that a network was trained with, to fine-tune it
 def fine_tuning(name: str, overrides: Iterable[str] = ()) -> TrainConfig:
     """The configuration that fine-tunes a checkpoint: the one that made it, on other data, at a fifth of its rate.
 
+    A teacher that it had is left out.
+
     Args:
         name: a bundled name or a file.
         overrides: `key=value`, as `TrainConfig.load` takes them.
@@ -39,6 +41,7 @@ def fine_tuning(name: str, overrides: Iterable[str] = ()) -> TrainConfig:
     rates = dict(values["optimisation"])
     rates |= {rate: _FINE * rates[rate] for rate in ("lr", "encoder_lr") if rate in rates}
     own = {"init": name, "options": checkpoint.config, "preprocess": preprocess, "optimisation": rates, "mix": []}
+    own |= {"distillation": {}}  # the teacher's file need not be here
     return TrainConfig.changed({**values, **own}, overrides, f"the record of {name}")
 
 
