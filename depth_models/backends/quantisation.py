@@ -13,7 +13,9 @@ from depth_models.backends.cache import LOG, cached
 from depth_models.errors import DepthModelsError
 from depth_models.types import Camera, Sample
 
-CALIBRATION, CHECK = 24, 12  # frames of rooms that none of the shipped data sets has
+# Frames of rooms that none of the shipped data sets has. On 12 to check with, chance decided: of weighted means of the
+# same two unets some passed and some lost up to 7 % of AbsRel to int8, in no order.
+CALIBRATION, CHECK = 24, 48
 _SEED = 770_001
 _FRAMES = "frames.npz"
 _QUANTISED = ("Conv", "Gemm", "MatMul")
