@@ -95,12 +95,13 @@ def _processor() -> str:
 
 
 def _runs(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The run's record and those that it began with, the first of all first."""
-    runs = []
-    while record:
-        runs.append(record)
-        record = record.get("init", {}).get("record", {})
-    return runs[::-1]
+    """The run's record, after those of what it began with and of its teacher; each once, the first of all first."""
+    if not record:
+        return []
+    runs: list[dict[str, Any]] = []
+    for name in ("init", "teacher"):
+        runs += [run for run in _runs(record.get(name, {}).get("record", {})) if run not in runs]
+    return [*runs, record]
 
 
 def _data(value: Any) -> Iterator[dict[str, Any]]:

@@ -40,7 +40,9 @@ def made(tmp_path, sigma=None):
         "command": "depth-models train first",
         "data": {"sources": [{"file": "a.mat", **rooms}, {"file": "b.mat"}]},
     }
+    teacher = {"command": "depth-models train teacher", "data": {"file": "d.mat"}, "init": {"record": first}}
     second = {"command": "depth-models train second", "data": {"file": "c.mat"}, "init": {"record": first}}
+    second["teacher"] = {"checkpoint": "teacher.safetensors", "record": teacher}
     torch.manual_seed(0)
     network = create_network("baseline", hidden=(8,), map_size=(8, 12))
     checkpoint = Checkpoint.of(network, Preprocess(64, 96, (0.5,) * 3, (0.2,) * 3, 80.0), second)
@@ -54,8 +56,10 @@ def made(tmp_path, sigma=None):
 
 def test_every_run_and_every_input_is_named_in_order(tmp_path):
     text = made(tmp_path)
-    assert text.index("depth-models train first") < text.index("depth-models train second")
-    assert [text.count(f"`{name}.mat`") for name in "abc"] == [1, 1, 1]
+    places = [text.index(f"depth-models train {name}") for name in ("first", "teacher", "second")]
+    assert places == sorted(places)
+    assert text.count("depth-models train first") == 1, "though the teacher began with it as well"
+    assert [text.count(f"`{name}.mat`") for name in "abcd"] == [1, 1, 1, 1]
     assert "made by `depth-models data rooms --seed 1`" in text
     assert "procedural rooms" in text
     assert "EfficientNet" not in text, "it is not in the record"
