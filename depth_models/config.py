@@ -77,7 +77,8 @@ class TrainConfig:
         options: keyword arguments of the network, pretrained weights (`encoder_weights`) included.
         preprocess: the network's input.
         depth: which array of the file is the truth: 'depths' or 'rawDepths'.
-        border: whether depth outside the picture counts, in the white border that NYUv2's frames have.
+        border: whether depth outside the picture counts, in the white border that NYUv2's frames have; for
+            one file alone, as several together leave it out.
         split: see `depth_models.data.splits`.
         mix: where a run has several data sets, how much of the training part of each an epoch sees: over 0, and 1 for
             all; what it leaves out is drawn anew for every epoch. [] for all of all.

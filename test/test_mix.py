@@ -84,6 +84,12 @@ def test_a_share_that_is_none_is_refused(mix):
         config(mix=mix)
 
 
+def test_nyus_border_in_several_data_sets_is_refused(two):
+    with pytest.raises(DepthModelsError, match=r"border is true, and of several files together .* train on one file"):
+        usable_split(plain_config(border=True), open_sources(two))
+    usable_split(plain_config(border=True), open_sources(two[0]))
+
+
 def test_shares_that_leave_less_than_a_step_are_refused(two):
     with pytest.raises(DepthModelsError, match=r"trains on 4 frames, fewer than one batch of 16"):
         usable_split(plain_config(mix=[0.05, 0.05]), open_sources(two))

@@ -7,7 +7,7 @@ from typing import Any
 
 from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.config import TrainConfig
-from depth_models.data.joined import Mixture
+from depth_models.data.joined import Joined, Mixture
 from depth_models.data.sources import Source
 from depth_models.data.splits import Split, make_split
 from depth_models.distributed import world_size
@@ -80,8 +80,13 @@ def usable_split(config: TrainConfig, source: Source) -> Split:
 
     Raises:
         DepthModelsError: it is not for this data; it has too few frames to take a step or to validate; its batches
-            cannot be dealt to the processes.
+            cannot be dealt to the processes; NYUv2's border is asked for in several files, which leave it out.
     """
+    if config.border and isinstance(source, Joined):
+        raise DepthModelsError(
+            f"{source.path}: border is true, and of several files together NYUv2's border is always left out; train on "
+            "one file alone, or with border: false"
+        )
     split = make_split(config.split, source.scenes)
     frames = sum(shares_of(config, source, split.train) or [1.0] * len(split.train))
     what, step = f"{source.path}: split {config.split!r}", config.batch_size * config.accumulate
