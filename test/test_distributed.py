@@ -46,6 +46,16 @@ def test_two_processes_reach_the_weights_of_one(planes, tmp_path):
     assert sorted(p.name for p in (tmp_path / "two").iterdir()) == sorted(p.name for p in (tmp_path / "one").iterdir())
 
 
+def test_an_encoder_with_a_layer_that_no_decoder_reads_trains_in_two_processes(planes, tmp_path):
+    light = {"encoder": "efficientnet_lite0", "encoder_weights": None, "freeze_encoder": False, "dropout": 0.0}
+    settings = plain_config(network="unet", options=light, batch_size=8, epochs=2)
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(settings.to_dict()))
+    done = torchrun("train", "--config", file, "--data", planes, "--out", tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    assert len(logged(tmp_path / "two")) > 2  # the second step is where gradients that never came would be missed
+
+
 def in_process(monkeypatch, number, of):
     monkeypatch.setattr("depth_models.distributed.rank", lambda: number)
     monkeypatch.setattr("depth_models.distributed.world_size", lambda: of)

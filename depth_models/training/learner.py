@@ -68,7 +68,9 @@ class Learner:
         """The network as a step calls it: in parallel, compiled."""
         module: nn.Module = self.network
         if world_size() > 1:
-            module = DistributedDataParallel(module, None if self.device == "cpu" else [self.device])
+            # Some encoders have layers that no decoder reads, such as EfficientNet's last: they get no gradient.
+            devices = None if self.device == "cpu" else [self.device]
+            module = DistributedDataParallel(module, devices, find_unused_parameters=True)
         return compiled(module, self.device) if self._config.compile else module
 
     @property
