@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photoreal.shards import VERSION, VIEWS_PER_FLAT, Shot, flats_of, shard_path, write_shard
+from photoreal.shards import VERSION, VIEWS_PER_FLAT, Shot, flats_of, scene_name, shard_path, write_shard
 
 
 def render_shard(folder: Path, number: int, seed: int, size: tuple[int, int], samples: int) -> None:
@@ -46,7 +46,7 @@ def _flat_shots(flat: int, seed: int, size: tuple[int, int], samples: int, scrat
         radiance, depth = render(view, int(rng.integers(1 << 31)), scratch)
         if (depth > 0).mean() < 0.6:
             continue
-        scene = f"{room.kind}_p{flat:06d}{'abc'[plan.rooms.index(room)]}"
+        scene = scene_name(room.kind, seed, flat, plan.rooms.index(room))
         shots.append(Shot(develop(radiance, rng), depth, intrinsics(view.fov_deg, size), view.pose, room.kind, scene))
     return shots
 

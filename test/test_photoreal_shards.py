@@ -21,7 +21,16 @@ from depth_models.data.check import check
 from depth_models.data.nyu import NyuFile
 from depth_models.data.sources import open_source
 from photoreal.__main__ import Farm
-from photoreal.shards import FLATS_PER_SHARD, Shot, flats_of, missing, save_manifest, shard_path, write_shard
+from photoreal.shards import (
+    FLATS_PER_SHARD,
+    Shot,
+    flats_of,
+    missing,
+    save_manifest,
+    scene_name,
+    shard_path,
+    write_shard,
+)
 from photoreal.worker import intrinsics
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +98,12 @@ def test_a_shard_is_read_as_any_file_in_nyuv2s_layout_with_cameras_scenes_and_in
         assert (sample.camera.cx, sample.camera.cy) == (3.5, 2.5)
     assert check(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir()] == ["shard-00007.mat"]  # nothing half written is left
+
+
+def test_rooms_of_several_seeds_have_names_of_their_own():
+    assert scene_name("office", 41, 12, 0) == "office_s41p000012a"
+    names = {scene_name(k, s, f, r) for k in ("office", "study") for s in (1, 11) for f in (2, 12) for r in (0, 2)}
+    assert len(names) == 16
 
 
 def test_a_shards_flats_are_its_own_and_the_lowest_missing_one_is_next(tmp_path):
