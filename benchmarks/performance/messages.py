@@ -41,6 +41,7 @@ def measure(subject: Subject, ways: Sequence[Way], threads: int, rounds: int) ->
             for name, own in times.items()
         ],
         "image": f"{WIDTH}x{HEIGHT} rgb8",
+        "canvas": f"{checkpoint.preprocess.height}x{checkpoint.preprocess.width}",
         "rounds": rounds,
     }
 

@@ -37,7 +37,7 @@ minutes and is left out.
 MESSAGES = """## From message to message
 
 An image message of {image} to a depth message of the same size, in one process and without publishing, bundled unet
-(canvas 240x320), {rounds} rounds. The *typical node* was written for this benchmark: cv_bridge's copies, Pillow and
+(canvas {canvas}), {rounds} rounds. The *typical node* was written for this benchmark: cv_bridge's copies, Pillow and
 torchvision's steps, channels-first eager PyTorch, `.cpu().numpy()`, bytes assigned
 ([typical_node.py](../benchmarks/performance/typical_node.py)); it answers the same message with the same weights. Ways
 that the package refuses for these weights are not here. The last columns: how many times as fast.
