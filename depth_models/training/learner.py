@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from depth_models.distributed import copy_from_first, rank, total, world_size
 from depth_models.errors import DepthModelsError
 from depth_models.losses import Criterion
 from depth_models.networks.registry import DepthNetwork
+from depth_models.preprocess import Preprocess
 from depth_models.training.optimisation import make_optimizer, moving_average, rate_factor
 from depth_models.training.precision import mixed_precision
 from depth_models.training.teacher import Teacher
@@ -68,9 +70,9 @@ class Learner:
         """The network as a step calls it: in parallel, compiled."""
         module: nn.Module = self.network
         if world_size() > 1:
-            # Some encoders have layers that no decoder reads, such as EfficientNet's last: they get no gradient.
             devices = None if self.device == "cpu" else [self.device]
-            module = DistributedDataParallel(module, devices, find_unused_parameters=True)
+            unread = _has_unread(self.network, self._config.preprocess, self.device)
+            module = DistributedDataParallel(module, devices, find_unused_parameters=unread)
         return compiled(module, self.device) if self._config.compile else module
 
     @property
@@ -186,3 +188,10 @@ def _device(config: TrainConfig) -> str:
     if config.precision == "fp16":
         raise DepthModelsError("precision 'fp16' needs a CUDA device, and there is none; use 'bf16' or 'fp32'")
     return "cpu"
+
+
+def _has_unread(network: DepthNetwork, canvas: Preprocess, device: str) -> bool:
+    """Whether some weights get no gradient: an encoder may have layers that no decoder reads (EfficientNet)."""
+    probe = deepcopy(network).eval()
+    probe(torch.zeros(1, 3, canvas.height, canvas.width, device=device)).depth.sum().backward()
+    return any(p.requires_grad and p.grad is None for p in probe.parameters())
