@@ -85,6 +85,16 @@ def test_workers_do_not_change_the_frames(path, tmp_path):
     assert seen == [(8, FRAMES), (10, FRAMES)]
 
 
+def test_fewer_views_are_of_more_rooms_and_are_the_same_frames(path, tmp_path):
+    with h5py.File(path) as eight, h5py.File(generate(tmp_path / "c.mat", 3, SIZE, SEED, workers=1, views=2)) as two:
+        assert [name.rsplit("_", 1)[1] for name in read_strings(two, "scenes")] == ["0000", "0000", "0001"]
+        for name in ("images", "depths", "poses"):
+            np.testing.assert_array_equal(two[name][()], eight[name][()][[0, 1, 8]])
+        assert "--frames 3 " in two.attrs["command"]
+        assert two.attrs["command"].endswith("--views 2")
+        assert "--views" not in eight.attrs["command"]
+
+
 def test_interrupted_run_leaves_nothing(tmp_path):
     def stop(*_):
         raise KeyboardInterrupt
@@ -99,6 +109,7 @@ def test_interrupted_run_leaves_nothing(tmp_path):
     [
         ({"frames": 0}, "frames=0"),
         ({"workers": 0}, "workers=0"),
+        ({"views": 0}, "views=0"),
         ({"seed": -1}, "seed=-1"),
         ({"size": (16, 64)}, "16x64"),
     ],

@@ -31,6 +31,17 @@ def test_the_scene_split_shares_no_scene_and_loses_no_frame():
     assert split.part("val") == split.val
 
 
+def test_the_scene_split_of_nine_tenths_holds_out_half_of_what_the_other_does():
+    scenes = [f"room_{i % 100}" for i in range(500)]
+    less, more = make_split("scene", scenes), make_split("scene-90", scenes)
+    assert {scenes[i] for i in more.val} == {f"room_{i}" for i in (18, 38, 58, 78, 98)} < {scenes[i] for i in less.val}
+    assert (
+        {scenes[i] for i in more.test} == {f"room_{i}" for i in (19, 39, 59, 79, 99)} < {scenes[i] for i in less.test}
+    )
+    assert len(more.train) == 450
+    assert more.part("all") == tuple(range(500))
+
+
 def test_wrong_names_list_the_right_ones():
     with pytest.raises(DepthModelsError, match=", ".join(SPLITS)):
         make_split("papr", [])

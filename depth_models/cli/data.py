@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         kind.add_argument("--seed", type=whole(0), default=0, help="the same seed gives the same frames (default: 0)")
         kind.add_argument("--workers", type=whole(1), default=2, help="rendering processes (default: 2)")
         kind.add_argument("--out", type=Path, required=True, help=out)
+        if name == "rooms":
+            kind.add_argument(
+                "--views", type=whole(1), default=8, help="frames of each room; fewer show more rooms (default: 8)"
+            )
     kind = add("prepare", "copy a .mat file into a folder from which any frame is read at once", _prepare)
     kind.add_argument("path", type=Path, metavar="FILE.mat", help="in NYU Depth V2's layout; 'nyu' fetches that file")
     kind.add_argument("--out", type=Path, required=True, help="the folder; an unfinished one goes on where it stopped")
@@ -78,7 +83,7 @@ def _render(args: argparse.Namespace) -> int:
     from depth_models.data.rooms.generate import generate
     from depth_models.data.rooms.sequence import write_sequence
 
-    make = {"rooms": generate, "sequence": write_sequence}[args.kind]
+    make = partial(generate, views=args.views) if args.kind == "rooms" else write_sequence
     with _bar() as progress:
         make(args.out, args.frames, args.size, args.seed, args.workers, progress)
     print(args.out)

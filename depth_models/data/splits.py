@@ -68,21 +68,27 @@ def _official(scenes: Sequence[str]) -> Split:
     return Split(train, tuple(index for index in others if scenes[index] in held_out), test)
 
 
-def _by_scene(scenes: Sequence[str]) -> Split:
-    """About 80 % / 10 % / 10 % of the scenes, spread evenly over the file; no scene is in two parts."""
-    names = list(dict.fromkeys(scenes))
-    parts: dict[str, list[int]] = {"train": [], "val": [], "test": []}
-    part = {name: {8: "val", 9: "test"}.get(number % 10, "train") for number, name in enumerate(names)}
-    for index, name in enumerate(scenes):
-        parts[part[name]].append(index)
-    return Split(*(tuple(indices) for indices in parts.values()))
+def _by_scene(every: int) -> Callable[[Sequence[str]], Split]:
+    """Of `every` scenes the last tests, the one before it validates, others train; no scene is in two parts."""
+
+    def split(scenes: Sequence[str]) -> Split:
+        names = list(dict.fromkeys(scenes))
+        parts: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+        held = {every - 2: "val", every - 1: "test"}
+        part = {name: held.get(number % every, "train") for number, name in enumerate(names)}
+        for index, name in enumerate(scenes):
+            parts[part[name]].append(index)
+        return Split(*(tuple(indices) for indices in parts.values()))
+
+    return split
 
 
 SPLITS: dict[str, Callable[[Sequence[str]], Split]] = {
     "paper": _in_file_order(960, 240, 249),  # the paper's 1040 / 240 / 249 sums to 1529; this sums to 1449
     "paper-code": _in_file_order(1040, 260, 149),  # what the paper's published code has
     "official": _official,
-    "scene": _by_scene,
+    "scene": _by_scene(10),  # about 80 % / 10 % / 10 % of the scenes
+    "scene-90": _by_scene(20),  # about 90 % / 5 % / 5 %; what it holds out `scene` holds out as well
 }
 
 
@@ -92,7 +98,8 @@ def make_split(name: str, scenes: Sequence[str]) -> Split:
     Args:
         name: 'paper' and 'paper-code' (NYUv2's 1449 frames, in file order), 'official' (NYU's own 654 test frames; its
             795 training frames are divided by scene, about nine to one, as a run chooses its epoch on others than it
-            trains on) or 'scene' (any data; no scene is in two parts). NAME/K, such as 'scene/4', takes every K-th
+            trains on), 'scene' (any data; no scene is in two parts) or 'scene-90' (the same with half as much held
+            out, for weights to be used rather than compared). NAME/K, such as 'scene/4', takes every K-th
             training frame of NAME and leaves the others out, for a trial on less; so it does with the other parts, but
             of 32 frames or more it leaves at least 32 (`held_out`).
         scenes: the scene of each frame.
