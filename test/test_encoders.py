@@ -120,6 +120,19 @@ def test_a_classifier_may_come_along_and_batchnorms_counters_may_be_absent(state
     assert is_loaded(create_encoder("resnet18", str(tmp_path / "published.pth")), published)
 
 
+def test_another_networks_encoder_is_taken_out_of_its_checkpoint(state, tmp_path):
+    whole = {f"encoder.{k}": v for k, v in state.items()} | {
+        "decoder.weight": torch.zeros(3),
+        "conv.weight": torch.ones(1),
+    }
+    save_file(whole, tmp_path / "unet.safetensors")
+    assert is_loaded(create_encoder("resnet18", str(tmp_path / "unet.safetensors")), state)
+    del whole["encoder.conv1.weight"]
+    save_file(whole, tmp_path / "less.safetensors")
+    with pytest.raises(DepthModelsError, match=r"1 tensors missing \(first: \['conv1.weight'\]\)"):
+        create_encoder("resnet18", str(tmp_path / "less.safetensors"))
+
+
 def test_a_state_dict_of_another_encoder_is_refused(state, tmp_path):
     torch.save(state, tmp_path / "resnet18.pth")
     with pytest.raises(DepthModelsError, match=r"resnet18.pth' do not fit encoder 'resnet34': \d+ tensors missing"):

