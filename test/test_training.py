@@ -15,14 +15,17 @@ import torch
 
 pytest.importorskip("h5py")
 
+from safetensors.torch import save_file
 from training_runs import config, logged, plain_config, same, state
 
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor
 from depth_models.config import TrainConfig
 from depth_models.data.nyu import NyuFile
 from depth_models.data.splits import make_split
+from depth_models.networks import create_network
 from depth_models.training import train
 from depth_models.training.learner import Learner
+from depth_models.training.start import first_network
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +183,18 @@ def test_fine_tuning_begins_with_the_checkpoints_weights_and_records_it(run, pla
     assert ours.record["init"] == {"checkpoint": str(best), "record": theirs.record}
     with pytest.raises(DepthModelsError, match="make network and options agree"):
         train(config(init=str(best), options={"encoder": "resnet18"}), planes, tmp_path / "other")
+
+
+def test_an_encoder_out_of_another_networks_checkpoint_is_taken_and_its_training_recorded(tmp_path):
+    path = str(tmp_path / "unet.safetensors")
+    unet = create_network("unet", encoder="resnet18")
+    Checkpoint.of(unet, config().preprocess, {"data": {"file": "d.mat"}}).save(path)
+    options = {"encoder": "resnet18", "encoder_weights": path}
+    fpn, came_from = first_network(config(network="fpn", options=options))
+    torch.testing.assert_close(fpn.encoder.state_dict(), unet.encoder.state_dict(), rtol=0, atol=0)
+    assert came_from == {"checkpoint": path, "part": "encoder", "record": {"data": {"file": "d.mat"}}}
+    save_file(unet.encoder.state_dict(), path)  # a bare state dict, which says nothing of itself
+    assert first_network(config(network="fpn", options=options))[1] == {}
 
 
 def test_a_full_disk_is_a_clear_error_and_the_last_good_checkpoint_stays(planes, tmp_path):

@@ -46,7 +46,7 @@ def fine_tuning(name: str, overrides: Iterable[str] = ()) -> TrainConfig:
 
 
 def first_network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
-    """The network to begin with, and the record of the checkpoint that it comes from ({} where there is none).
+    """The network to begin with, and the record of the checkpoint that it or its encoder comes from ({} for none).
 
     What carries no weight, such as the rate of dropout, may differ from the checkpoint's. Its sigma head is left out:
     it would not be that of the new depth.
@@ -60,7 +60,7 @@ def first_network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
             "confidence adds it"
         )
     if not config.init:
-        return create_network(config.network, **config.options), {}
+        return create_network(config.network, **config.options), _encoders_record(config.options.get("encoder_weights"))
     options = {name: value for name, value in config.options.items() if name != "encoder_weights"}
     network = create_network(config.network, **options)
     checkpoint = Checkpoint.load(find_checkpoint(config.init)).without_sigma()
@@ -73,6 +73,15 @@ def first_network(config: TrainConfig) -> tuple[DepthNetwork, dict[str, Any]]:
         )
     network.load_state_dict(theirs)
     return network, {"checkpoint": config.init, "record": checkpoint.record}
+
+
+def _encoders_record(weights: str | None) -> dict[str, Any]:
+    """What is known of the encoder's weights: of those of another network, its training."""
+    try:
+        checkpoint = Checkpoint.load(weights or "")
+    except DepthModelsError:  # a name, or a state dict, which says nothing of itself
+        return {}
+    return {"checkpoint": weights, "part": "encoder", "record": checkpoint.record}
 
 
 def usable_split(config: TrainConfig, source: Source) -> Split:
