@@ -95,12 +95,13 @@ def _processor() -> str:
 
 
 def _runs(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The run's record, after those of what it began with and of its teacher; each once, the first of all first."""
+    """The run's record, after those of what it comes from and of its teacher; each once, the first of all first."""
     if not record:
         return []
     runs: list[dict[str, Any]] = []
-    for name in ("init", "teacher"):
-        runs += [run for run in _runs(record.get(name, {}).get("record", {})) if run not in runs]
+    for name in ("init", "average", "teacher"):
+        commands = [run.get("command") for run in runs]  # two checkpoints of one run differ in their steps alone
+        runs += [run for run in _runs(record.get(name, {}).get("record", {})) if run.get("command") not in commands]
     return [*runs, record]
 
 

@@ -59,7 +59,8 @@ def test_the_command_keeps_both_histories_and_what_training_goes_on_from(tmp_pat
     mixed = Checkpoint.load(out)
     assert mixed.record == {
         "data": {"file": "1.mat"}, "config": CONFIG, "command": f"depth-models {' '.join(words)}",
-        "average": {str(paths[0]): one.digest}, "init": {"checkpoint": str(paths[1]), "record": two.record},
+        "average": {"checkpoint": str(paths[0]), "digest": one.digest, "record": one.record},
+        "init": {"checkpoint": str(paths[1]), "record": two.record},
     }  # fmt: skip
     assert torch.equal(mixed.tensors["head.weight"], average(one, two, 0.25).tensors["head.weight"])
     assert fine_tuning(str(out)).init == str(out)

@@ -43,6 +43,8 @@ def made(tmp_path, sigma=None):
     teacher = {"command": "depth-models train teacher", "data": {"file": "d.mat"}, "init": {"record": first}}
     second = {"command": "depth-models train second", "data": {"file": "c.mat"}, "init": {"record": first}}
     second["teacher"] = {"checkpoint": "teacher.safetensors", "record": teacher}
+    other = {"command": "depth-models train other", "data": {"file": "e.mat"}, "init": {"record": first | {"steps": 9}}}
+    second["average"] = {"checkpoint": "other.safetensors", "record": other}
     torch.manual_seed(0)
     network = create_network("baseline", hidden=(8,), map_size=(8, 12))
     checkpoint = Checkpoint.of(network, Preprocess(64, 96, (0.5,) * 3, (0.2,) * 3, 80.0), second)
@@ -56,10 +58,10 @@ def made(tmp_path, sigma=None):
 
 def test_every_run_and_every_input_is_named_in_order(tmp_path):
     text = made(tmp_path)
-    places = [text.index(f"depth-models train {name}") for name in ("first", "teacher", "second")]
+    places = [text.index(f"depth-models train {name}") for name in ("first", "other", "teacher", "second")]
     assert places == sorted(places)
-    assert text.count("depth-models train first") == 1, "though the teacher began with it as well"
-    assert [text.count(f"`{name}.mat`") for name in "abcd"] == [1, 1, 1, 1]
+    assert text.count("depth-models train first") == 1, "though the teacher and the other began with it as well"
+    assert [text.count(f"`{name}.mat`") for name in "abcde"] == [1, 1, 1, 1, 1]
     assert "made by `depth-models data rooms --seed 1`" in text
     assert "procedural rooms" in text
     assert "EfficientNet" not in text, "it is not in the record"

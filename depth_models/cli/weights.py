@@ -207,9 +207,10 @@ def _average(args: argparse.Namespace) -> int:
 
     first, second = (Checkpoint.load(find_checkpoint(name)) for name in (args.first, args.second))
     words = ["depth-models", "weights", "average", args.first, args.second, "--share", args.share, "--out", args.out]
+    with_it = {"checkpoint": args.first, "digest": first.digest, "record": first.without_sigma().record}
     of = {"checkpoint": args.second, "record": second.without_sigma().record}
     kept: dict[str, Any] = {name: second.record[name] for name in ("data", "config") if name in second.record}
-    record = {**kept, "command": shlex.join(map(str, words)), "average": {args.first: first.digest}, "init": of}
+    record = {**kept, "command": shlex.join(map(str, words)), "average": with_it, "init": of}
     replace(average(first, second, args.share), record=record).save(args.out)
     print(args.out)
     return 0
