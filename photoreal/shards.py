@@ -30,7 +30,7 @@ class Shot:
         intrinsics: (4,) float64 fx, fy, cx, cy, pixels; pixel centres have integer coordinates.
         pose: (4, 4) float64 camera-to-world; camera x right, y down, z forward; world z up, metres.
         kind: of room, such as `office`.
-        scene: name of the flat and room, such as `office_s41p000012a`.
+        scene: name of the flat, such as `flat_s41p000012`.
     """
 
     rgb: np.ndarray
@@ -51,9 +51,12 @@ def flats_of(number: int) -> range:
     return range(number * FLATS_PER_SHARD, (number + 1) * FLATS_PER_SHARD)
 
 
-def scene_name(kind: str, seed: int, flat: int, room: int) -> str:
-    """Of a flat's room number `room`: unlike that of any other, also where folders of several seeds become one."""
-    return f"{kind}_s{seed}p{flat:06d}{'abc'[room]}"
+def scene_name(seed: int, flat: int) -> str:
+    """Of all rooms of a flat, which are seen through each other's doors: a split by scene must not part them.
+
+    Unlike that of any other flat, also where folders of several seeds become one.
+    """
+    return f"flat_s{seed}p{flat:06d}"
 
 
 def missing(folder: Path, failed: set[int], shards: int | None) -> int | None:

@@ -21,34 +21,37 @@ def render_shard(folder: Path, number: int, seed: int, size: tuple[int, int], sa
     """Build the flats of a shard, render their views, write the file."""
     import bpy
 
-    began_s, shots = time.process_time(), []
+    began_s, shots, rooms = time.process_time(), [], 0
     with tempfile.TemporaryDirectory(dir=folder, prefix=".frames-") as scratch:
         for flat in flats_of(number):
-            shots += _flat_shots(flat, seed, size, samples, Path(scratch))
+            more, seen = _flat_shots(flat, seed, size, samples, Path(scratch))
+            shots, rooms = shots + more, rooms + seen
     facts = {
         "generator": "photoreal", "version": VERSION, "seed": seed, "number": number, "samples": samples,
-        "flats": len(flats_of(number)), "rooms": len({shot.scene for shot in shots}),
+        "flats": len(flats_of(number)), "rooms": rooms,
         "cpu_s": round(time.process_time() - began_s, 1), "bpy": bpy.app.version_string,
         "infinigen": version("infinigen") if find_spec("infinigen") else "none",
     }  # fmt: skip
     write_shard(shard_path(folder, number), shots, facts)
 
 
-def _flat_shots(flat: int, seed: int, size: tuple[int, int], samples: int, scratch: Path) -> list[Shot]:
+def _flat_shots(flat: int, seed: int, size: tuple[int, int], samples: int, scratch: Path) -> tuple[list[Shot], int]:
+    """What is seen of a flat, and in how many rooms."""
     from photoreal.blender.render import render, set_up
     from photoreal.blender.scene import build, sample_views
     from photoreal.camera import develop
 
-    rng, shots = np.random.default_rng([seed, flat]), []
+    rng, shots, rooms = np.random.default_rng([seed, flat]), [], set()
     plan, targets = build(rng)
+    scene = scene_name(seed, flat)
     set_up(size, samples)
     for view, room in sample_views(rng, plan, targets, VIEWS_PER_FLAT):
         radiance, depth = render(view, int(rng.integers(1 << 31)), scratch)
         if (depth > 0).mean() < 0.6:
             continue
-        scene = scene_name(room.kind, seed, flat, plan.rooms.index(room))
+        rooms.add(plan.rooms.index(room))
         shots.append(Shot(develop(radiance, rng), depth, intrinsics(view.fov_deg, size), view.pose, room.kind, scene))
-    return shots
+    return shots, len(rooms)
 
 
 def intrinsics(fov_deg: float, size: tuple[int, int]) -> np.ndarray:

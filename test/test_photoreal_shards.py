@@ -58,7 +58,7 @@ def shots(number, frames=3):
         depth[0, :3] = 0
         rgb = rng.integers(1, 256, (*SIZE, 3), dtype=np.uint8)
         pose = np.eye(4) + rng.uniform(0, 0.1, (4, 4))
-        scene = f"office_p{number * FLATS_PER_SHARD:06d}{'ab'[i % 2]}"
+        scene = scene_name(5, number * FLATS_PER_SHARD + i % 2)
         made.append(Shot(rgb, depth, intrinsics(60.0 + i, SIZE), pose, "office", scene))
     return made
 
@@ -86,7 +86,7 @@ def test_a_shard_is_read_as_any_file_in_nyuv2s_layout_with_cameras_scenes_and_in
     write_shard(path, expected, facts(7))
     file = NyuFile(path)
     assert path.name == "shard-00007.mat"
-    assert file.scenes == ["office_p000014a", "office_p000014b", "office_p000014a"]
+    assert file.scenes == ["flat_s5p000014", "flat_s5p000015", "flat_s5p000014"]
     assert file.scene_types == ["office"] * 3
     assert file.description == {"file": path.name, "frames": 3, "depth": "depths", **facts(7)}
     for i, shot in enumerate(expected):
@@ -100,10 +100,9 @@ def test_a_shard_is_read_as_any_file_in_nyuv2s_layout_with_cameras_scenes_and_in
     assert [path.name for path in tmp_path.iterdir()] == ["shard-00007.mat"]  # nothing half written is left
 
 
-def test_rooms_of_several_seeds_have_names_of_their_own():
-    assert scene_name("office", 41, 12, 0) == "office_s41p000012a"
-    names = {scene_name(k, s, f, r) for k in ("office", "study") for s in (1, 11) for f in (2, 12) for r in (0, 2)}
-    assert len(names) == 16
+def test_flats_of_several_seeds_have_names_of_their_own():
+    assert scene_name(41, 12) == "flat_s41p000012"
+    assert len({scene_name(seed, flat) for seed in (1, 11) for flat in (2, 12)}) == 4
 
 
 def test_a_shards_flats_are_its_own_and_the_lowest_missing_one_is_next(tmp_path):
