@@ -3,7 +3,7 @@
 A network is surer of what it was trained on than of anything else, so the frames must be others than those. Its
 errors there are what the head learns to foretell, by the likelihood of a Laplace distribution of ln depth - ln truth
 whose width the head gives; and then a power and a factor, found by cross-validation over scenes, make the intervals of
-a normal distribution cover what they say.
+a normal distribution cover what they say, in each of the data sets.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from depth_models.checkpoint import Checkpoint
+from depth_models.data.joined import origins_of
 from depth_models.data.sources import Source
 from depth_models.data.splits import spread
 from depth_models.data.transforms import mask_border
@@ -60,13 +61,13 @@ def fit_sigma(
     Args:
         checkpoint: of a network that has the option `sigma`; a head that it has is replaced.
         source: data with truth.
-        indices: the frames, of which at most `FRAMES` are taken, evenly spaced.
+        indices: the frames, of which at most `FRAMES` are taken, evenly spaced, of several data sets equally many.
         progress: yields the frames given to it, such as `tqdm.tqdm`.
 
     Raises:
         DepthModelsError: the network has no such option, there are too few scenes, or a frame cannot be read.
     """
-    indices = spread(indices, FRAMES)
+    indices, origin = _chosen(source, indices)
     if (scenes := len({source.scenes[index] for index in indices})) < FEWEST_SCENES:
         raise DepthModelsError(
             f"{source.path}: frames of {scenes} scenes; a standard deviation that holds in others needs at least "
@@ -80,31 +81,44 @@ def fit_sigma(
         layers = _fit(rows, ~held_out, seed=fold)
         with torch.no_grad():
             log_ratios[held_out] = _apply(layers, rows.features[held_out])
-    power, factor = calibrating(log_ratios[seen].numpy(), rows.error[seen].numpy())
+    origin_of = torch.tensor(list(origin.values()))  # in the order of the scenes' numbers
+    power, factor = calibrating(log_ratios[seen].numpy(), rows.error[seen].numpy(), origin_of[rows.scene[seen]].numpy())
     _install(network, _fit(rows, torch.ones_like(seen), seed=FOLDS), power, factor)
     return Checkpoint.of(network, checkpoint.preprocess, checkpoint.record)
 
 
-def calibrating(log_ratios: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
+def _chosen(source: Source, indices: Sequence[int]) -> tuple[list[int], dict[str, int]]:
+    """The frames to fit on; and by scene, in their order, the number of its data set."""
+    origins = origins_of(source)
+    sets: dict[int, list[int]] = {}
+    for index in indices:
+        sets.setdefault(origins[index], []).append(index)
+    chosen = [index for one in sets.values() for index in spread(one, FRAMES // len(sets))]
+    return chosen, {source.scenes[index]: origins[index] for index in chosen}
+
+
+def calibrating(log_ratios: np.ndarray, errors: np.ndarray, origin: np.ndarray) -> tuple[float, float]:
     """The power and the factor that make a standard deviation of frames right on which the head was not fitted.
 
     Args:
         log_ratios: (N,) ln(sigma / depth), as the head gives it.
         errors: (N,) ln depth - ln truth.
+        origin: (N,) number of the data set.
 
     Returns:
-        The power of the greatest likelihood; and the factor after which the 68 % and the 95 % interval both cover as
-        nearly what they say as one factor can make them.
+        The power of the greatest likelihood; and the factor after which the 68 % and the 95 % interval both cover in
+        every data set as nearly what they say as one factor can make them.
     """
     powers = np.linspace(0.3, 1.3, 41)
     loss = [np.mean(p * log_ratios) + np.log(np.mean(np.abs(errors) * np.exp(-p * log_ratios))) for p in powers]
     power = float(powers[np.argmin(loss)])
-    ranked = np.sort(np.abs(1 - np.exp(-errors)) / np.exp(power * log_ratios))  # |depth - truth| in sigmas
+    sigmas = np.abs(1 - np.exp(-errors)) / np.exp(power * log_ratios)  # |depth - truth| in sigmas
     factors = np.exp(np.linspace(np.log(0.05), np.log(20), 1200))
     worst = np.zeros(len(factors))
-    for share, width in INTERVALS.items():
-        covered = np.searchsorted(ranked, width * factors, side="right") / len(ranked)
-        worst = np.maximum(worst, np.abs(covered - share) / _TOLERANCE[share])
+    for ranked in (np.sort(sigmas[origin == number]) for number in np.unique(origin)):
+        for share, width in INTERVALS.items():
+            covered = np.searchsorted(ranked, width * factors, side="right") / len(ranked)
+            worst = np.maximum(worst, np.abs(covered - share) / _TOLERANCE[share])
     return power, float(factors[np.argmin(worst)])
 
 

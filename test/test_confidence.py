@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from PIL import Image
 from depth_models import Checkpoint, DepthModelsError, DepthPredictor, Preprocess, create_network
 from depth_models.checkpoint import find_checkpoint
 from depth_models.cli import main
-from depth_models.confidence import _log_error, blinded, calibrating, fit_sigma
+from depth_models.confidence import _chosen, _log_error, blinded, calibrating, fit_sigma
 from depth_models.config import TrainConfig
+from depth_models.data.joined import Mixture
 from depth_models.data.splits import spread
 from depth_models.training.start import first_network
 from depth_models.types import Calibration, Camera, Sample
@@ -117,7 +119,7 @@ def test_a_head_that_exaggerates_is_set_right_and_both_intervals_cover():
     rng = np.random.default_rng(0)
     log_sigma = rng.uniform(-3, -1, 100_000)
     errors = -np.log1p(np.exp(log_sigma) * np.clip(rng.standard_normal(100_000), -2.5, 2.5))
-    power, factor = calibrating(1.6 * log_sigma + 0.7, errors)
+    power, factor = calibrating(1.6 * log_sigma + 0.7, errors, np.zeros(len(errors)))
     assert power == pytest.approx(1 / 1.6, abs=0.05)
     sigma = factor * np.exp(power * (1.6 * log_sigma + 0.7))
     np.testing.assert_allclose(np.median(sigma / np.exp(log_sigma)), 1, rtol=0.03)
@@ -125,11 +127,40 @@ def test_a_head_that_exaggerates_is_set_right_and_both_intervals_cover():
 
 def test_of_heavy_tailed_errors_both_intervals_are_equally_far_from_what_they_say():
     errors = -np.log1p(0.05 * np.clip(np.random.default_rng(0).standard_t(3, 100_000), -15, 15))
-    power, factor = calibrating(np.full(100_000, np.log(0.05)), errors)
+    power, factor = calibrating(np.full(100_000, np.log(0.05)), errors, np.zeros(100_000))
     misses = np.abs(1 - np.exp(-errors)) / (factor * 0.05**power)
     more, less = np.mean(misses < 0.9945) - 0.68, 0.95 - np.mean(misses < 1.96)
     assert more > 0.01
     assert more / 0.05 == pytest.approx(less / 0.03, abs=0.02)
+
+
+def test_of_two_data_sets_neither_is_covered_at_the_cost_of_the_other():
+    """Nine in ten of the errors are of a set in which they are small, and count no more for that."""
+    ratios, origin = np.full(100_000, np.log(0.05)), np.arange(100_000) % 10 == 0
+    errors = -np.log1p(np.where(origin, 0.06, 0.05) * np.random.default_rng(0).standard_normal(100_000))
+    for numbers, expected in ((origin, np.sqrt(0.05 * 0.06)), (np.zeros(100_000), 0.051)):
+        power, factor = calibrating(ratios, errors, numbers)
+        assert factor * 0.05**power == pytest.approx(expected, rel=0.01)
+
+
+class Named:
+    """A data set of which only the scenes are asked."""
+
+    content, description = None, {}
+
+    def __init__(self, name, scenes):
+        self.path, self.scenes, self.scene_types = Path(name), scenes, scenes
+
+    def __len__(self):
+        return len(self.scenes)
+
+
+def test_as_many_frames_are_taken_of_each_data_set(monkeypatch):
+    monkeypatch.setattr("depth_models.confidence.FRAMES", 8)
+    source = Mixture([Named("many", [f"r{i}" for i in range(20)]), Named("few", ["r0", "r1", "r1", "r2", "r2"])])
+    indices, origin = _chosen(source, range(25))
+    assert indices == [0, 6, 12, 19, 20, 21, 22, 24]
+    assert list(origin.values()) == [0, 0, 0, 0, 1, 1, 1]  # by scene; those of one name in both are two
 
 
 def test_frames_are_taken_from_everywhere():

@@ -106,3 +106,8 @@ class Mixture(Joined):
             "frames": len(self),
             "sources": [source.description for source in sources],
         }
+
+
+def origins_of(source: Source) -> list[int]:
+    """Per frame, the number of its data set: 0 throughout where it is one."""
+    return source.origin if isinstance(source, Mixture) else [0] * len(source)

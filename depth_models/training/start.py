@@ -7,7 +7,7 @@ from typing import Any
 
 from depth_models.checkpoint import Checkpoint, find_checkpoint
 from depth_models.config import TrainConfig
-from depth_models.data.joined import Joined, Mixture
+from depth_models.data.joined import Joined, origins_of
 from depth_models.data.sources import Source
 from depth_models.data.splits import Split, make_split
 from depth_models.distributed import world_size
@@ -122,7 +122,7 @@ def shares_of(config: TrainConfig, source: Source, indices: Sequence[int]) -> li
     """
     if not config.mix:
         return None
-    origin = source.origin if isinstance(source, Mixture) else [0] * len(source)
+    origin = origins_of(source)
     if len(config.mix) != max(origin) + 1:
         raise DepthModelsError(
             f"mix has {len(config.mix)} shares, and there are {max(origin) + 1} data sets: {source.path}; give one for "
