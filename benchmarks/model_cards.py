@@ -4,7 +4,7 @@ python benchmarks/model_cards.py NAME... --rooms TITLE=FILE... [--real RGB:DEPTH
 
 NAME is a bundled name or a file. The rooms must be ones that neither its depth nor its sigma was fitted on:
 
-depth-models data rooms --frames 800 --size 240x320 --seed 9 --out cards.mat
+depth-models data rooms --frames 500 --views 1 --size 240x320 --seed 9 --out cards.mat
 python benchmarks/model_cards.py unet fpn --rooms "fast generator=cards.mat" --real ...
 
 A real frame is as in real_frames.py. A model takes a few minutes of one CPU core.
