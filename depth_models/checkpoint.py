@@ -88,7 +88,10 @@ class Checkpoint:
         return network.eval()
 
     def on_canvas(self, height: int, width: int) -> Checkpoint:
-        """The same network fed with images of another size; metres stay right, as the focal length tells them."""
+        """The same network fed with images of another size; metres stay metres, as the focal length tells them.
+
+        It errs more there than on the canvas that it was trained on.
+        """
         pre = self.preprocess
         return replace(self, preprocess=replace(pre, height=height, width=width))
 

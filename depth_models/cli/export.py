@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, choices=formats, help="tensorrt is for the GPU that it is made on")
     parser.add_argument("--out", type=Path, required=True, help="file ending in .onnx, .xml, .engine or .pt")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "fp16", "int8"), help="default: fp32")
-    parser.add_argument("--size", type=size, help="canvas, such as 480x640 (default: the checkpoint's own)")
+    parser.add_argument(
+        "--size", type=size, help="canvas, such as 480x640 (default: the checkpoint's own; on another one it errs more)"
+    )
     how = "frames to check with, and to calibrate int8 with (default: rendered rooms)"
     parser.add_argument("--data", type=Path, help=how)
     add_json(parser)
