@@ -100,8 +100,8 @@ def _runs(record: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     runs: list[dict[str, Any]] = []
     for name in ("init", "average", "teacher"):
-        commands = [run.get("command") for run in runs]  # two checkpoints of one run differ in their steps alone
-        runs += [run for run in _runs(record.get(name, {}).get("record", {})) if run.get("command") not in commands]
+        known = [run.get("command", run) for run in runs]  # two checkpoints of one run differ in their steps alone
+        runs += [run for run in _runs(record.get(name, {}).get("record", {})) if run.get("command", run) not in known]
     return [*runs, record]
 
 

@@ -31,12 +31,17 @@ def test_the_file_is_small_half_precision_and_of_rendered_rooms_only(name):
         full = [name for name in file.keys() if file.get_tensor(name).dtype != np.float16]  # noqa: SIM118
     assert all(name.endswith("running_var") for name in full), "only BatchNorm's variances can be too large for half"
     record = Checkpoint.load(path).record
-    while record:  # the last run, and those that it began with
-        assert re.match(r"depth-models (train (unet|fpn)_lite0 --data|weights average) ", record["command"])
+    records = [record]
+    for record in records:  # the last run, those that it comes from, and what its sigma was fitted on
+        assert re.match(r"depth-models (train (unet|fpn)_lite0 --data|weights average|confidence) ", record["command"])
         for source in record["data"].get("sources", [record["data"]]):
             assert source["generator"] in ("photoreal", "depth_models.data.rooms")
             assert source["generator"] == "photoreal" or source["seed"] not in HELD_OUT_SEEDS
-        record = record.get("init", {}).get("record")
+        records += [
+            known["record"] for name in ("init", "average", "teacher") if "record" in (known := record.get(name, {}))
+        ]
+        records += [record["confidence"]] if "confidence" in record else []
+    assert len(records) > 2
 
 
 def test_every_pixel_of_a_room_has_a_plausible_depth(predictor):

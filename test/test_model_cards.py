@@ -16,7 +16,7 @@ from depth_models.types import Camera, Depth, Sample
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import staged
-from card_page import page
+from card_page import _runs, page
 
 SHAPE = (48, 64)
 CAMERA = Camera.from_fov(64, 48, 70.0)
@@ -66,6 +66,12 @@ def test_every_run_and_every_input_is_named_in_order(tmp_path):
     assert "procedural rooms" in text
     assert "EfficientNet" not in text, "it is not in the record"
     assert "has not seen: NYU Depth V2" in text
+
+
+def test_runs_without_a_command_are_each_listed():
+    imported, other = {"data": {"file": "a.mat"}}, {"data": {"file": "b.mat"}}
+    last = {"init": {"record": imported}, "average": {"record": other}, "teacher": {"record": imported}}
+    assert _runs(last) == [imported, other, last]
 
 
 def test_figures_stand_in_the_tables(tmp_path):
