@@ -74,7 +74,8 @@ def page(results: dict[str, Any]) -> str:
 
 def _machine(here: dict[str, Any], parts: dict[str, Any]) -> str:
     dates = sorted({part["date"] for part in parts.values()})
-    weights = {tuple(part["weights"].items()) for name, part in parts.items() if name in ("unet", "fpn", "messages", "scaling", "start")}
+    of_bundled = ("unet", "fpn", "messages", "scaling", "start")
+    weights = {tuple(part["weights"].items()) for name, part in parts.items() if name in of_bundled}
     rows = [
         ["CPU", f"{here['cpu']}, {here['cores']} cores"],
         ["instruction sets", ", ".join(here["instructions"])],
