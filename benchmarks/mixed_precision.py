@@ -1,4 +1,4 @@
-"""What does keeping depthwise convolutions in float32 save? Steps of one network on one batch, turn by turn.
+"""What do depthwise convolutions in float32 and frozen norms save? Steps of one network on one batch, turn by turn.
 
 python benchmarks/mixed_precision.py [CONFIG=unet_lite0] [SIZE=112x144] [BATCH=16] [ROUNDS=7]
 """
@@ -8,19 +8,37 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 
 import torch
 
 from depth_models.config import TrainConfig
 from depth_models.networks import create_network
+from depth_models.networks.registry import DepthNetwork
+from depth_models.preprocess import Preprocess
+from depth_models.training.frozen_norm import FrozenNorm
 from depth_models.training.precision import mixed_precision
 
-WAYS = {
-    "float32": nullcontext,
-    "bfloat16, autocast as it comes": lambda: torch.autocast("cpu", torch.bfloat16),
-    "bfloat16, depthwise in float32": lambda: mixed_precision("cpu", "bf16"),
-}
+
+def ways(network: DepthNetwork, canvas: Preprocess) -> dict[str, Callable[[], AbstractContextManager]]:
+    """What a step runs in, by name."""
+    norms = FrozenNorm(network, canvas)
+
+    def both() -> ExitStack:
+        stack = ExitStack()
+        stack.enter_context(norms)
+        stack.enter_context(mixed_precision("cpu", "bf16"))
+        return stack
+
+    return {
+        "float32": nullcontext,
+        "bfloat16, autocast as it comes": lambda: torch.autocast("cpu", torch.bfloat16),
+        "bfloat16, depthwise in float32": lambda: mixed_precision("cpu", "bf16"),
+        "float32, norms frozen": lambda: norms,
+        "both": both,
+    }
 
 
 def main() -> None:
@@ -30,6 +48,7 @@ def main() -> None:
     config = TrainConfig.load(name, ["options.encoder_weights=null"])
     network = create_network(config.network, **config.options).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    contexts = ways(network, replace(config.preprocess, height=height, width=width))
     images = torch.rand(int(batch), 3, height, width).contiguous(memory_format=torch.channels_last)
 
     def step(context: AbstractContextManager) -> float:
@@ -40,10 +59,10 @@ def main() -> None:
         network.zero_grad()
         return time.perf_counter() - began_s
 
-    for way in WAYS.values():
-        step(way())
-    times = [{name: step(way()) for name, way in WAYS.items()} for _ in range(int(rounds))]
-    for way in WAYS:
+    for context in contexts.values():
+        step(context())
+    times = [{name: step(context()) for name, context in contexts.items()} for _ in range(int(rounds))]
+    for way in contexts:
         seconds = statistics.median(row[way] for row in times)
         ratio = statistics.median(row["float32"] / row[way] for row in times)
         print(f"{way:<32} {int(batch) / seconds:6.1f} samples/s   {ratio:.2f}x")

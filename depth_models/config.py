@@ -32,6 +32,8 @@ class Optimisation:
         warmup_steps: steps over which the rate rises from 0.
         clip_norm: gradients are scaled down to this norm; 0 leaves them.
         ema: decay of the exponential moving average of the weights that validation and the checkpoint use; 0 for none.
+        freeze_norm: whether BatchNorm normalises by the statistics that it began with, instead of every batch's own:
+            to fine-tune with small batches, or 1.5 times as fast on a CPU. See `FrozenNorm`.
     """
 
     optimizer: str = "adam"
@@ -42,6 +44,7 @@ class Optimisation:
     warmup_steps: int = 0
     clip_norm: float = 0.0
     ema: float = 0.0
+    freeze_norm: bool = False
 
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, ("adam", "adamw"))

@@ -21,6 +21,7 @@ from depth_models.errors import DepthModelsError
 from depth_models.losses import Criterion
 from depth_models.networks.registry import DepthNetwork
 from depth_models.preprocess import Preprocess
+from depth_models.training.frozen_norm import FrozenNorm
 from depth_models.training.optimisation import make_optimizer, moving_average, rate_factor
 from depth_models.training.precision import mixed_precision
 from depth_models.training.teacher import Teacher
@@ -55,7 +56,8 @@ class Learner:
         self._config, self._criterion = config, Criterion(config.loss)
         taught = config.distillation.teacher
         self.teacher = Teacher(taught, config.preprocess, self.device) if taught else None
-        if world_size() > 1 and self.device != "cpu":
+        frozen = config.optimisation.freeze_norm
+        if world_size() > 1 and self.device != "cpu" and not frozen:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.network: DepthNetwork = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.train()
@@ -64,6 +66,7 @@ class Learner:
         self._optimizer = make_optimizer(self.network, config.optimisation)
         self._rates = [group["lr"] for group in self._optimizer.param_groups]
         self._scaler = torch.amp.GradScaler(self.device, enabled=config.precision == "fp16")
+        self._norms = FrozenNorm(self.network, config.preprocess) if frozen else nullcontext()
         self._forward = self._prepared()
 
     def _prepared(self) -> nn.Module:
@@ -120,7 +123,8 @@ class Learner:
 
     def _lesson(self, images: Tensor, target: Tensor, valid: Tensor) -> Tensor:
         """Scalar loss of a batch, against the truth and, where there is a teacher, against its depth."""
-        output = self.predict(self._forward, images)
+        with self._norms:
+            output = self.predict(self._forward, images)
         loss = self.loss(output, target, valid)
         if self.teacher is None:
             return loss
