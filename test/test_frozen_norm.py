@@ -12,7 +12,7 @@ from depth_models.training.frozen_norm import FrozenNorm
 from depth_models.training.learner import Learner
 from depth_models.types import DepthOutput
 
-CANVAS = Preprocess(height=64, width=96, mean=(0.5,) * 3, std=(0.25,) * 3, focal_px=52.0)
+CANVAS = Preprocess(height=32, width=48, mean=(0.5,) * 3, std=(0.25,) * 3, focal_px=52.0)
 OPTIONS = {"unet": {"freeze_encoder": False, "dropout": 0.0}, "fpn": {"freeze_encoder": False, "dropout": 0.0}}
 
 

@@ -46,8 +46,9 @@ class FrozenNorm(TorchFunctionMode):
 
 def _folded(norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
     """Weights and biases of the convolution that does its own work and the norm's."""
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # type: ignore[operator]
-    shift = norm.bias - norm.running_mean * scale  # type: ignore[operator]
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    shift = norm.bias - mean * scale
     return weight * scale[:, None, None, None], shift if bias is None else shift + bias * scale
 
 
