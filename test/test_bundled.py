@@ -76,12 +76,12 @@ def unseen():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "abs_rel"), [("unet", 0.14), ("unet_small", 0.15), ("fpn", 0.15)])
+@pytest.mark.parametrize(("name", "abs_rel"), [("unet", 0.135), ("unet_small", 0.15), ("fpn", 0.14)])
 def test_on_unseen_rooms_the_error_is_what_the_documents_say(unseen, name, abs_rel):
     assert unseen(name)["abs_rel"] < abs_rel
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "delta1"), [("unet", 0.83), ("unet_small", 0.80), ("fpn", 0.82)])
+@pytest.mark.parametrize(("name", "delta1"), [("unet", 0.84), ("unet_small", 0.80), ("fpn", 0.83)])
 def test_on_unseen_rooms_so_many_pixels_are_near_the_truth(unseen, name, delta1):
     assert unseen(name)["delta1"] > delta1

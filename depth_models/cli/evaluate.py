@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser, backend="torch")  # the reference, whose figures are the same on every machine
     parser.add_argument("--data", type=Path, required=True, help="file in NYU Depth V2's layout, or folder of frames")
     parser.add_argument("--depth", default="depths", choices=("depths", "rawDepths"), help="truth (default: depths)")
-    parser.add_argument("--split", default="scene", help="paper, paper-code, official or scene (default: scene)")
+    parser.add_argument(
+        "--split", default="scene", help="paper, paper-code, official, scene or scene-90 (default: scene)"
+    )
     parser.add_argument("--part", default="test", choices=("train", "val", "test", "all"), help="default: test")
     parser.add_argument(
         "--protocol", default="whole", choices=tuple(PROTOCOLS), help="pixels that are compared (default: whole)"

@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="data set, such as a file in NYU Depth V2's layout")
     parser.add_argument("--budget", type=positive, required=True, metavar="MINUTES", help="for everything together")
     parser.add_argument("--out", type=Path, required=True, help="folder; an experiment that is there goes on")
-    parser.add_argument("--split", default="scene", help="paper, paper-code, official or scene (default: scene)")
+    parser.add_argument(
+        "--split", default="scene", help="paper, paper-code, official, scene or scene-90 (default: scene)"
+    )
     parser.add_argument("--seed", type=whole(0), default=0, help="of all runs (default: 0)")
     add_json(parser)
 
