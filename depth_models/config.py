@@ -33,7 +33,7 @@ class Optimisation:
         clip_norm: gradients are scaled down to this norm; 0 leaves them.
         ema: decay of the exponential moving average of the weights that validation and the checkpoint use; 0 for none.
         freeze_norm: whether BatchNorm normalises by the statistics that it began with, instead of every batch's own:
-            to fine-tune with small batches, or 1.5 times as fast on a CPU. See `FrozenNorm`.
+            to fine-tune with small batches, or 1.2 times as fast on a CPU. See `FrozenNorm`.
     """
 
     optimizer: str = "adam"
