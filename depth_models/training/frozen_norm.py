@@ -17,8 +17,9 @@ class FrozenNorm(TorchFunctionMode):
     """In this context a network's BatchNorms keep their running statistics and normalise by them, as in evaluation.
 
     Weights, scales and shifts train as they do otherwise, and are what a checkpoint holds: only what is computed
-    differs. A norm that follows a convolution is a factor and a bias of it, which cost nothing, where BatchNorm reads
-    and writes its whole map twice in each direction (`benchmarks/mixed_precision.py`).
+    differs. A norm that follows a convolution is a factor and a bias of it, which cost next to nothing, where BatchNorm
+    goes over its whole map several times (`benchmarks/mixed_precision.py`). From random weights a network learns little
+    so: its statistics are then those of no image.
 
     Args:
         network: whose norms; of another network's nothing changes.
@@ -29,7 +30,7 @@ class FrozenNorm(TorchFunctionMode):
         super().__init__()
         self._norm_after = {id(conv.weight): norm for conv, norm in _pairs(network, canvas)}
         self._folded = {id(norm.bias) for norm in self._norm_after.values()}
-        self._all = {id(m.bias) for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
+        self._all = {id(norm.bias) for norm in _norms(network)}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -52,6 +53,12 @@ def _folded(norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor | None) -> tuple[
     return weight * scale[:, None, None, None], shift if bias is None else shift + bias * scale
 
 
+def _norms(network: DepthNetwork) -> list[nn.BatchNorm2d]:
+    """Those that have statistics to hold, and a shift to be known by."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    return [norm for norm in norms if norm.track_running_stats and norm.affine]
+
+
 def _pairs(network: DepthNetwork, canvas: Preprocess) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Every convolution whose output a norm takes, with that norm."""
     outputs: list[tuple[nn.Conv2d, Tensor]] = []
@@ -64,7 +71,7 @@ def _pairs(network: DepthNetwork, canvas: Preprocess) -> list[tuple[nn.Conv2d, n
         pairs.extend((conv, norm) for conv, output in outputs if output is inputs[0])  # type: ignore[misc]
 
     hooks = [m.register_forward_hook(keep) for m in network.modules() if isinstance(m, nn.Conv2d)]
-    hooks += [m.register_forward_pre_hook(pair) for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    hooks += [norm.register_forward_pre_hook(pair) for norm in _norms(network)]
     training = network.training
     with torch.no_grad():
         network.eval()(next(network.parameters()).new_zeros(1, 3, canvas.height, canvas.width))
