@@ -13,7 +13,7 @@ from depth_models.training.learner import Learner
 from depth_models.types import DepthOutput
 
 CANVAS = Preprocess(height=32, width=48, mean=(0.5,) * 3, std=(0.25,) * 3, focal_px=52.0)
-OPTIONS = {"unet": {"freeze_encoder": False, "dropout": 0.0}, "fpn": {"freeze_encoder": False, "dropout": 0.0}}
+PLAIN = {"freeze_encoder": False, "dropout": 0.0}
 
 
 class NormFirst(DepthNetwork):
@@ -49,9 +49,10 @@ def lesson(network, image):
 
 @pytest.mark.parametrize("name", ["unet", "fpn", "norm first"])
 def test_depth_and_gradients_are_those_of_evaluation(name):
-    small = {} if name == "norm first" else network_class(name).small | OPTIONS[name]
-    network = trained_a_little(NormFirst() if name == "norm first" else create_network(name, **small))
-    if name != "norm first":
+    if name == "norm first":
+        network = trained_a_little(NormFirst())
+    else:
+        network = trained_a_little(create_network(name, **network_class(name).small | PLAIN))
         network.to_metres = nn.Softplus()  # ToMetres computes in float32
     image = torch.rand(2, 3, CANVAS.height, CANVAS.width, dtype=torch.float64)
     depth, gradients = lesson(network.eval(), image)
@@ -64,6 +65,18 @@ def test_depth_and_gradients_are_those_of_evaluation(name):
         torch.testing.assert_close(own_gradients[key], gradient, rtol=1e-6, atol=1e-9 * float(gradient.norm() + 1))
     assert all(torch.equal(value, dict(network.named_buffers())[key]) for key, value in held.items())
     assert not torch.allclose(lesson(network, image)[0], depth, rtol=1e-3)  # as it is without the context
+
+
+@pytest.mark.parametrize("without", ["affine", "track_running_stats"])
+def test_a_norm_without_statistics_or_shift_stays_as_it_is(without):
+    network = NormFirst()
+    network.after = nn.BatchNorm2d(4, **{without: False})
+    network.before.running_mean.fill_(0.5)
+    image = torch.rand(2, 3, CANVAS.height, CANVAS.width)
+    with FrozenNorm(network.train(), CANVAS):
+        depth = network(image).depth
+    network.before.eval()
+    torch.testing.assert_close(depth, network(image).depth)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
